@@ -1,0 +1,264 @@
+"""Which figures a result holds, and their values from weighted sums.
+
+A :class:`Plan` lists the figures (:class:`Row`), each with the place of its numerator and
+denominator among the moments. :class:`Sums` adds moments up by class with the weights of a block
+of replicates; :func:`statistics` turns the sums into figures. The sample itself is a block of one
+replicate with equal weights, so figures and intervals come from the same lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sedbench.metrics.pointing import chance_corrected
+from sedbench.protocol.calibration import Choice
+from sedbench.protocol.moments import (
+    END_TO_END,
+    LOCALISATION,
+    MASK_METRICS,
+    RANK_METRICS,
+    Key,
+    Moments,
+    TestPairs,
+)
+from sedbench.protocol.thresholds import POLICIES
+
+AVERAGES = ("pairs", "classes")
+SMOOTHED = ("none", "chosen")
+UNTUNED = "untuned"
+"""Key of what no threshold was chosen for, in place of a policy."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: the fields of a record that say what it is."""
+
+    metric: str
+    policy: str | None
+    view: str
+    average: str
+    stratum: str
+    truth: str
+    smoothing: str
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The figures of a result.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    pairs : TestPairs
+    fixed : str or None
+        Name of the policy with a fixed percentile.
+    """
+
+    rows: tuple[Row, ...]
+    pairs: TestPairs
+    fixed: str | None
+    layout: dict[str, list[tuple[str, Key]]]
+    _sizes: dict[tuple[str, str, str, str], tuple[int, int, int]] = field(default_factory=dict)
+
+    @cached_property
+    def _unsmoothed(self) -> Moments:
+        """Moments for their denominators, which no smoothing or threshold changes."""
+        return self.pairs.threshold_free(0) | self.pairs.at_oracle(0)
+
+    def support(self, row: Row) -> tuple[int, int, int]:
+        """Pairs, clips and source groups behind a figure."""
+        metric = row.metric if row.metric in RANK_METRICS else "iou"
+        key = (metric, row.truth, row.view, row.stratum)
+        if key not in self._sizes:
+            self._sizes[key] = self._count(*key)
+        return self._sizes[key]
+
+    def _count(self, metric: str, truth: str, view: str, stratum: str) -> tuple[int, int, int]:
+        pairs = self.pairs
+        used = self._unsmoothed[Key(metric, truth, view)][1] > 0
+        if stratum != "all":
+            name = stratum.removeprefix("class:")
+            used &= pairs.label == pairs.answer.table.classes.index(name)
+        at = np.flatnonzero(used).tolist()
+        groups = {name for i in at for name in pairs.groups[i]}
+        return len(at), len(set(pairs.clip[at].tolist())), len(groups)
+
+    def undefined(self, scored: int) -> dict[str, dict[str, int]]:
+        """Scored pairs that each ranking metric is undefined for, by truth and metric."""
+        found: dict[str, dict[str, int]] = {}
+        for truth in self.pairs.truths:
+            for metric in RANK_METRICS:
+                defined = self._count(metric, truth, LOCALISATION, "all")[0]
+                found.setdefault(truth, {})[metric] = scored - defined
+        return found
+
+
+def fixed_name(percentile: float | None) -> str | None:
+    """Policy name of a percentile that nobody chose, for instance ``percentile@56``."""
+    return None if percentile is None else f"percentile@{percentile:g}"
+
+
+def plan(pairs: TestPairs, primary: str, fixed_percentile: float | None) -> Plan:
+    """List the figures of a result, headline first, then class by class."""
+    fixed = fixed_name(fixed_percentile)
+    policies = [*POLICIES, "chosen", "oracle", *([fixed] if fixed else [])]
+    truths = [primary, *sorted(set(pairs.truths) - {primary})]
+
+    def figures() -> Iterator[tuple[str, str | None, str]]:
+        for view in (LOCALISATION, END_TO_END):
+            for metric in MASK_METRICS:
+                if metric != "f1_pooled" or view == LOCALISATION:
+                    yield from ((metric, policy, view) for policy in policies)
+            yield "pg", None, view
+        yield from ((m, None, LOCALISATION) for m in ("pg_corrected", *RANK_METRICS))
+
+    rows = [
+        Row(metric, policy, view, average, "all", truth, smoothing)
+        for truth in truths
+        for smoothing in SMOOTHED
+        for metric, policy, view in figures()
+        for average in AVERAGES
+    ]
+    rows += [
+        Row(metric, policy, view, "pairs", f"class:{name}", primary, "none")
+        for name in pairs.answer.table.classes
+        for metric, policy, view in figures()
+        if view == LOCALISATION and policy in ("chosen", None)
+    ]
+    return Plan(tuple(rows), pairs, fixed, _layout(pairs, fixed))
+
+
+def _layout(pairs: TestPairs, fixed: str | None) -> dict[str, list[tuple[str, Key]]]:
+    """Order of the moments of a tuned policy, and of all that is not tuned."""
+    masks = list(pairs.at_oracle(0))
+    free = [("", key) for key in pairs.threshold_free(0)]
+    untuned = [(policy, key) for policy in ("oracle", *([fixed] if fixed else [])) for key in masks]
+    return {"tuned": [("", key) for key in masks], UNTUNED: [*free, *untuned]}
+
+
+ClassSums = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Summed numerators and denominators, each of shape (replicates, classes, moments)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Adds up moments by class under the weights of replicates.
+
+    Attributes
+    ----------
+    pairs : TestPairs
+    fixed_percentile : float or None
+    """
+
+    pairs: TestPairs
+    fixed_percentile: float | None
+    _tables: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """Rows sorted by class, so that a class is a slice and small products suffice."""
+        return np.argsort(self.pairs.label, kind="stable")
+
+    @cached_property
+    def _segments(self) -> list[slice]:
+        """The slice of each class among the sorted rows."""
+        classes = np.arange(len(self.pairs.answer.table.classes) + 1)
+        cuts = np.searchsorted(self.pairs.label[self._order], classes).tolist()
+        return [slice(start, stop) for start, stop in pairwise(cuts)]
+
+    def of(
+        self, at: dict[Choice, NDArray[np.int64]], weights: NDArray[np.float64]
+    ) -> dict[Choice, ClassSums]:
+        """Add up every choice, and what is not tuned, at each replicate's points.
+
+        Parameters
+        ----------
+        at : dict of choice to ndarray, shape (replicates,)
+        weights : ndarray, shape (replicates, rows)
+        """
+        weights = weights[:, self._order]
+        found = {choice: self._sum("tuned", points, weights) for choice, points in at.items()}
+        filters = self.pairs.points.smoothing[at["chosen", "chosen"]]
+        for smoothing, numbers in (("none", np.zeros_like(filters)), ("chosen", filters)):
+            found[UNTUNED, smoothing] = self._sum(UNTUNED, numbers, weights)
+        return found
+
+    def _sum(self, kind: str, at: NDArray[np.int64], weights: NDArray[np.float64]) -> ClassSums:
+        total: NDArray[np.float64] | None = None
+        for number in np.unique(at).tolist():
+            table = self._table(kind, number)
+            mine = np.flatnonzero(at == number)
+            part = weights[mine] if len(mine) < len(weights) else weights
+            if total is None:
+                total = np.zeros((len(weights), len(self._segments), table.shape[1]))
+            for c, rows in enumerate(self._segments):
+                total[mine, c] = part[:, rows] @ table[rows]
+        assert total is not None
+        half = total.shape[2] // 2
+        return total[:, :, :half], total[:, :, half:]
+
+    def _table(self, kind: str, number: int) -> NDArray[np.float64]:
+        """Numerators, then denominators, in the plan's layout, shape (sorted rows, 2 x moments)."""
+        if (kind, number) not in self._tables:
+            parts: list[Moments] = []
+            if kind == "tuned":
+                parts.append(self.pairs.at_point(number))
+            else:
+                parts += [self.pairs.threshold_free(number), self.pairs.at_oracle(number)]
+                if self.fixed_percentile is not None:
+                    parts.append(self.pairs.at_percentile(self.fixed_percentile, number))
+            ratios = [ratio for part in parts for ratio in part.values()]
+            self._tables[kind, number] = np.stack(
+                [top for top, _ in ratios] + [bottom for _, bottom in ratios], axis=1
+            )[self._order]
+        return self._tables[kind, number]
+
+
+def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``top / bottom``, NaN where nothing was drawn."""
+    some = bottom > 0
+    return np.asarray(np.where(some, top / np.where(some, bottom, 1.0), np.nan))
+
+
+def statistics(todo: Plan, sums: dict[Choice, ClassSums]) -> NDArray[np.float64]:
+    """Work out the figures of a plan, one column a replicate.
+
+    Returns
+    -------
+    ndarray, shape (rows of the plan, replicates)
+        NaN where undefined.
+    """
+    averaged: dict[tuple[Choice, str], NDArray[np.float64]] = {}
+    for choice, (top, bottom) in sums.items():
+        by_class = _ratio(top, bottom)
+        known = np.isfinite(by_class)
+        averaged[choice, "pairs"] = _ratio(top.sum(1), bottom.sum(1))
+        averaged[choice, "classes"] = _ratio(
+            np.where(known, by_class, 0.0).sum(1), known.sum(1).astype(np.float64)
+        )
+        if choice[1] == "none":
+            for i, name in enumerate(todo.pairs.answer.table.classes):
+                averaged[choice, f"class:{name}"] = by_class[:, i]
+    place = {kind: {key: i for i, key in enumerate(keys)} for kind, keys in todo.layout.items()}
+
+    def read(row: Row, metric: str) -> NDArray[np.float64]:
+        tuned = row.policy in (*POLICIES, "chosen")
+        kind, policy = ("tuned", row.policy) if tuned else (UNTUNED, UNTUNED)
+        within = "" if tuned or row.policy is None else row.policy
+        column = place[kind][within, Key(metric, row.truth, row.view)]
+        average = row.average if row.stratum == "all" else row.stratum
+        return averaged[(str(policy), row.smoothing), average][:, column]
+
+    figures = [
+        chance_corrected(read(row, "pg"), read(row, "share"))
+        if row.metric == "pg_corrected"
+        else read(row, row.metric)
+        for row in todo.rows
+    ]
+    return np.stack(figures)
