@@ -1,0 +1,82 @@
+"""Values of options: whole numbers and seconds with bounds, and closed lists of words.
+
+Their messages name the option, the bound and the value, and a word that is not in its list
+gets "did you mean".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+from sedbench.errors import UnknownNameError, UsageError
+
+MAX_SEED = 2**31 - 1  # what every generator in use takes
+
+
+class Whole(click.ParamType[int]):
+    """A whole number of at least ``minimum``."""
+
+    name = "integer"
+
+    def __init__(self, minimum: int, maximum: int | None = None) -> None:
+        self.minimum, self.maximum = minimum, maximum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number."""
+        option = _option(param)
+        try:
+            number = int(value)
+        except ValueError:
+            raise UsageError(f"{option} takes a whole number, got {value!r}", _see(ctx)) from None
+        if number < self.minimum:
+            raise UsageError(f"{option} must be at least {self.minimum}, got {number}", _see(ctx))
+        if self.maximum is not None and number > self.maximum:
+            raise UsageError(f"{option} must be at most {self.maximum}, got {number}", _see(ctx))
+        return number
+
+
+class Seconds(click.ParamType[float]):
+    """A positive, finite number of seconds."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            raise UsageError(
+                f"{_option(param)} takes a positive number of seconds, got {value!r}", _see(ctx)
+            )
+        return number
+
+
+class Word(click.Choice[str]):
+    """One of a few words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the word."""
+        if value not in self.choices:
+            raise UnknownNameError.of(f"value of {_option(param)}:", str(value), self.choices)
+        return str(value)
+
+
+SEED = Whole(0, MAX_SEED)
+COUNT = Whole(1)
+
+
+def _option(param: click.Parameter | None) -> str:
+    if param is None:
+        return "this option"
+    return param.opts[-1] if isinstance(param, click.Option) else (param.name or "").upper()
+
+
+def _see(ctx: click.Context | None) -> str:
+    return f"see {ctx.command_path} --help" if ctx else ""

@@ -1,0 +1,204 @@
+"""``sedbench show NAME``: everything about one method, model, task, soundbank or metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sedbench.cli import describe
+from sedbench.cli.options import Word
+from sedbench.cli.streams import installed, reserved_stdout, show, write_json
+from sedbench.errors import UnknownNameError
+from sedbench.registry import KINDS, Entry, Kind, Registry
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sedbench.models.weights import Weights
+
+# What the heading and the parameter table say already.
+_ELSEWHERE = ("name", "type", "summary", "params", "distribution_version", "weights")
+
+
+@click.command("show")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=Word((*KINDS, "plugins")),
+    help="Where one name means several things: which of them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def command(name: str, kind: str | None, as_json: bool) -> int:
+    """Show everything about one name.
+
+    \b
+      sedbench list                    the names
+      sedbench show NAME               whatever has that name
+      sedbench show NAME --kind tasks --json
+
+    A method's parameters are given as NAME[param=value,...], in quotes.
+    """  # noqa: D301
+    with reserved_stdout():
+        found = _find(installed(), name.partition("[")[0].strip(), kind)
+    if as_json:
+        write_json({f"{each['type']}s": each for each in found})
+        return 0
+    for number, each in enumerate(found):
+        show(*([""] if number else []), *_page(each))
+    return 0
+
+
+def _find(registry: Registry, name: str, kind: str | None) -> list[dict[str, Any]]:
+    found = [
+        _describe(each, registry.get(each, name), registry)
+        for each in KINDS
+        if kind in (None, each) and name in registry.entries[each]
+    ]
+    if kind in (None, "plugins"):
+        found += [
+            {"type": "plugin", **describe.plugin(p)} for p in registry.plugins if p.name == name
+        ]
+    if found:
+        return found
+    # A broken plugin explains itself before "unknown name" does.
+    for each in KINDS:
+        if kind in (None, "plugins", each):
+            try:
+                registry.get(each, name)
+            except UnknownNameError:
+                continue
+    known = {n for each in KINDS if kind in (None, each) for n in registry.names(each)}
+    if kind in (None, "plugins"):
+        known |= {p.name for p in registry.plugins}
+    raise UnknownNameError.of(kind[:-1] if kind else "name", name, known)
+
+
+def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
+    described = describe.entry(kind, entry)
+    if kind == "tasks":
+        described |= _task(entry)
+    elif kind == "models":
+        described["weights"] = [_card(found) for found in describe.weights(entry, registry)]
+    return described
+
+
+def _task(entry: Entry) -> dict[str, Any]:
+    from sedbench.metrics.catalogue import METRICS_VERSION
+    from sedbench.tasks import load_task
+
+    task = load_task(entry.factory())
+    return {
+        "title": task.title,
+        "summary": task.summary,
+        "reason": task.reason,
+        "version": task.version,
+        "licence": task.licence,
+        "citation": task.citation,
+        "model": task.model,
+        "soundbank": task.soundbank,
+        "sample_rate": task.sample_rate,
+        "duration": task.duration,
+        "frame": task.frame,
+        "classes": list(task.classes),
+        "truth": task.truth,
+        "splits": {name: split.clips for name, split in task.splits.items()},
+        "reference_methods": list(task.reference),
+        "fingerprint": task.fingerprint(METRICS_VERSION),
+    }
+
+
+def _card(found: Weights) -> dict[str, Any]:
+    card = {key: found.card.get(key) for key in ("task", "variant", "seed")}
+    return {
+        **card,
+        "origin": found.origin,
+        "validation": found.card.get("validation"),
+        "sha256": found.sha256,
+    }
+
+
+def _page(described: dict[str, Any]) -> list[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    page: list[RenderableType] = [
+        Text.assemble((described["name"], "bold"), f"  ({described['type']})"),
+    ]
+    if described.get("summary"):
+        page.append(Text(described["summary"]))
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(no_wrap=True, style="dim")
+    facts.add_column(overflow="fold")
+    for key, value in described.items():
+        if key not in _ELSEWHERE and value not in ("", [], {}, None):
+            facts.add_row(key.replace("_", " "), Text(_text(value)))
+    page.append(facts)
+    if described.get("params"):
+        page.append(_params(described["params"]))
+        first = described["params"][0]
+        page.append(Text(f"for instance '{described['name']}[{first['name']}={_some(first)}]'"))
+    if described.get("weights"):
+        page.append(_cards(described["weights"]))
+    elif described["type"] == "model":
+        page.append(Text(f"no weights yet: sedbench train --model {described['name']} --help"))
+    return page
+
+
+def _params(params: list[dict[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="parameters", title_justify="left", box=None, pad_edge=False)
+    for heading in ("name", "default", "values", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for param in params:
+        cells = (param["name"], _text(param["default"]), _values(param), param["help"])
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _values(param: dict[str, Any]) -> str:
+    if param["choices"]:
+        return " | ".join(_text(choice) for choice in param["choices"])
+    low, high = param["minimum"], param["maximum"]
+    kinds = {"int": "whole number", "float": "number", "bool": "true | false", "str": "text"}
+    kind = kinds.get(param["type"], param["type"])
+    if low is not None and high is not None:
+        return f"{kind}, {_bound(low)} to {_bound(high)}"
+    if low is not None:
+        return f"{kind}, at least {_bound(low)}"
+    return f"{kind}, at most {_bound(high)}" if high is not None else kind
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def _some(param: dict[str, Any]) -> str:
+    others = [c for c in param["choices"] if c != param["default"]]
+    return _text(others[0] if others else param["default"])
+
+
+def _cards(rows: list[dict[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="weights", title_justify="left", box=None, pad_edge=False)
+    for heading in ("task", "variant", "seed", "origin", "validation"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_text(row[key])) for key in list(row)[:5]))
+    return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)

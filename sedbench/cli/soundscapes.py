@@ -1,0 +1,141 @@
+"""``sedbench soundscapes``: draw and freeze a task's clips, or render them ahead of time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sedbench.cli.options import COUNT, SEED, Word
+from sedbench.cli.streams import installed, reserved_stdout
+from sedbench.errors import UsageError
+from sedbench.types import SPLITS
+
+if TYPE_CHECKING:
+    from sedbench.registry import Entry
+    from sedbench.tasks import TaskSpec
+    from sedbench.types import Split
+
+_SPLIT = click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    type=Word(SPLITS),
+    metavar="|".join(SPLITS),
+    help="Only this split; give it again for more.  [default: all of the task's]",
+)
+
+
+class _Group(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            from sedbench.errors import UnknownNameError
+
+            raise UnknownNameError.of("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+@click.group("soundscapes", cls=_Group, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Draw a task's soundscapes, or render them.
+
+    \b
+      sedbench soundscapes render --task TASK
+      sedbench soundscapes generate path/to/task.toml
+    """  # noqa: D301
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@command.command("generate")
+@click.argument("task")
+@_SPLIT
+@click.option("--count", type=COUNT, metavar="N", help="Clips a split.  [default: the task's]")
+@click.option("--seed", type=SEED, metavar="S", help="Of the draw.  [default: the recipe's]")
+def generate(task: str, splits: tuple[Split, ...], count: int | None, seed: int | None) -> int:
+    """Draw soundscapes with Scaper and freeze them in the task's folder.
+
+    \b
+      sedbench soundscapes generate path/to/task.toml
+      sedbench soundscapes generate TASK --split test
+
+    TASK is a task's file or name. Another draw makes another task: raise its version.
+    """  # noqa: D301
+    from sedbench.cli.progress import Bars
+
+    spec, bank = _task(task)
+    wanted = _wanted(spec, splits)
+    with Bars() as bars, reserved_stdout():
+        from sedbench.data.generate import generate as freeze
+
+        bars.start(f"draw {spec.name}", len(wanted))
+        done = freeze(
+            spec.path,
+            bank.factory(),
+            wanted,
+            count=count,
+            seed=seed,
+            report=lambda _: bars.advance(),
+        )
+    for frozen in done:
+        draw = "another draw than before" if frozen.changed else "the same draw as before"
+        click.echo(f"{frozen.split}: {frozen.clips} clips, {draw}, sha256 {frozen.sha256}")
+    return 0
+
+
+@command.command("render")
+@click.option("-t", "--task", required=True, metavar="TASK", help="A task's name or file.")
+@_SPLIT
+@click.option("--limit", type=COUNT, metavar="N", help="Only the first N clips of each split.")
+@click.option("--jobs", type=COUNT, metavar="J", help="Processes.  [default: one a core]")
+def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | None) -> int:
+    """Render a task's soundscapes into the cache, ahead of time.
+
+    \b
+      sedbench soundscapes render --task TASK --split test
+
+    Clips that are there already are not rendered again; a run renders what it needs by itself.
+    """  # noqa: D301
+    from sedbench.cli.progress import Bars
+
+    spec, bank = _task(task)
+    with Bars() as bars, reserved_stdout():
+        from sedbench.data.cache import iter_rendered
+
+        counts: list[str] = []
+        for split in _wanted(spec, splits):
+            clips = len(spec.soundscapes(split)[:limit])
+            bars.start(f"render {spec.name} {split}", clips)
+            rendered = iter_rendered(
+                spec, split, bank.factory, limit=limit, jobs=jobs or os.cpu_count() or 1
+            )
+            for _ in rendered:
+                bars.advance()
+            counts.append(f"{split}: {clips} clips ready")
+    click.echo("\n".join(counts))
+    return 0
+
+
+def _task(name: str) -> tuple[TaskSpec, Entry]:
+    """Read a task by name or by file, and find its soundbank."""
+    from sedbench.tasks import load_task
+
+    registry = installed()
+    path = Path(name)
+    by_file = path.suffix == ".toml" or len(path.parts) > 1
+    spec = load_task(path if by_file else registry.get("tasks", name).factory())
+    return spec, registry.get("soundbanks", spec.soundbank)
+
+
+def _wanted(spec: TaskSpec, splits: Sequence[Split]) -> tuple[Split, ...]:
+    has: tuple[Split, ...] = tuple(s for s in SPLITS if s in spec.splits)
+    for split in splits:
+        if split not in has:
+            raise UsageError(f"task {spec.name!r} has no {split} split", f"it has {', '.join(has)}")
+    return tuple(splits) or has

@@ -1,0 +1,62 @@
+"""``sedbench train``: a classifier, or a framewise detector of the same family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sedbench.cli.errors import say
+from sedbench.cli.options import COUNT, SEED, Word
+from sedbench.cli.streams import reserved_stdout
+
+
+@click.command("train")
+@click.argument("what")
+@click.option(
+    "-t", "--task", metavar="TASK", help="What to learn from; the default task unless given."
+)
+@click.option("--model", metavar="NAME", help="The family.  [default: the task's]")
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the weights, and their number."
+)
+@click.option(
+    "--device",
+    type=Word(("auto", "cpu", "cuda")),
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda",
+    help="Where the network is trained.",
+)
+@click.option("--jobs", type=COUNT, metavar="J", help="Processes that render the clips.")
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    help="Go on from the last finished epoch (the default), or start anew.",
+)
+def command(what: str, resume: bool, **options: Any) -> int:
+    """Train a classifier or a framewise detector.
+
+    \b
+      sedbench show MODEL              what can be trained, and what has been
+      sedbench train classifier --task TASK --seed 3
+      sedbench train VARIANT --model MODEL --task TASK --fresh
+
+    WHAT is one of the model's variants. The weights land in the data folder and are used
+    from there with --model 'MODEL[seed=3]'; shipped weights are never replaced. An
+    interrupted training goes on from its last epoch.
+    """  # noqa: D301
+    from sedbench.cli.progress import Bars
+
+    with Bars() as progress, reserved_stdout():
+        from sedbench import api
+
+        trained = api.train(what, resume=resume, progress=progress, **options)
+    for name, value in trained.card["validation"].items():
+        click.echo(f"validation {name}: {value:.3f}")
+    click.echo(str(trained.path))
+    if trained.shipped is not None:
+        say("the shipped weights of this seed stay in use; their validation scores:")
+        for name, value in trained.shipped["validation"].items():
+            say(f"  {name}: {value:.3f}")
+    return 0
