@@ -1,0 +1,14 @@
+"""The built-in soundbanks, registered: one synthesised, one to be fetched."""
+
+from __future__ import annotations
+
+from sedbench import hookimpl
+from sedbench.hookspecs import Register
+from sedbench_plugins import domestic_real, procedural
+
+
+@hookimpl
+def sedbench_register_soundbanks(register: Register) -> None:
+    """Register both."""
+    register(procedural.INFO, procedural.build)
+    register(domestic_real.INFO, domestic_real.build)
