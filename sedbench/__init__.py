@@ -1,4 +1,4 @@
-"""sedbench: how well does a method find WHEN a sound happens, without having been told?
+"""How well does a method find WHEN a sound happens, without having been told.
 
 >>> import sedbench
 >>> results = sedbench.run(methods=["random", "energy"], limit=8)  # doctest: +SKIP

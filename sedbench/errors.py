@@ -1,6 +1,6 @@
 """Every error that sedbench raises on purpose.
 
-    SedbenchError                exit code 1: a cell failed, or anything unforeseen that was understood
+    SedbenchError                exit code 1: a cell failed, or something else that was understood
     |- UsageError                2: an option, a parameter or a value that cannot be
     |  |- UnknownNameError       2: no such method, model, task ... ("did you mean")
     |  `- TaskFileError          2: a task file that cannot be read as one

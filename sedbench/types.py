@@ -49,7 +49,8 @@ class Event:
             raise ValueError(f"event {self.label!r} has a time that is not finite")
         if not 0 <= self.onset < self.offset:
             raise ValueError(
-                f"event {self.label!r} needs 0 <= onset < offset, got {self.onset} and {self.offset}"
+                f"event {self.label!r} needs 0 <= onset < offset, "
+                f"got {self.onset} and {self.offset}"
             )
 
 

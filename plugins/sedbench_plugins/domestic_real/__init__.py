@@ -1,0 +1,36 @@
+"""``domestic-real``: 1,102 real recordings of a household, as a soundbank.
+
+Isolated sounds from freely licensed collections (each file's licence, author and source
+stand in ``manifest.csv``), 16 kHz mono FLAC with silence trimmed. The package ships the
+manifest, never the audio; ``sedbench fetch domestic-real --from DIR`` brings the files from
+a mirror and verifies every hash.
+
+A group is an author, a house or a meeting, and never in two splits. The contributors J, J2
+and J3 of the kitchen20 recordings may be one person: they are one group here, in train, and
+contributor D is in test in return, so that three people's dishes are left there. There is
+no development split. Rain and fireplace resemble running water and frying: confusions that
+a real kitchen has too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sedbench.data.folder import FolderSoundbank
+from sedbench.data.paths import soundbank_folder
+from sedbench.types import SoundbankInfo
+
+MANIFEST = Path(__file__).with_name("manifest.csv")
+
+INFO = SoundbankInfo(
+    name="domestic-real",
+    summary="1,102 real household recordings, 16 kHz mono; the audio has to be fetched",
+    reference="recordings from freesound.org and open repositories; see manifest.csv",
+    licence="per file: CC0, CC-BY, Apache-2.0, public domain",
+    fetch="sedbench fetch domestic-real --from DIR",
+)
+
+
+def build() -> FolderSoundbank:
+    """The soundbank in the data folder; nothing is read before it is asked for."""
+    return FolderSoundbank(INFO.name, soundbank_folder(INFO.name), MANIFEST, fetch=INFO.fetch)

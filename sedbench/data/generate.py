@@ -1,0 +1,180 @@
+"""Drawing and freezing the soundscapes of a task: ``sedbench soundscapes generate``.
+
+For each split the recipe of the task's file is given to Scaper, the answer is written as the
+split's index, and its sha256, its number of clips and the soundbank's fingerprint are put
+into the task's file. Freezing anew makes another task: raise ``version``.
+
+Python reads TOML but does not write it, so the file is edited line by line, inside the
+tables it is about and nowhere else; comments stay.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sedbench.data.index import write_index
+from sedbench.data.scaper_spec import draw
+from sedbench.data.soundbank import Soundbank
+from sedbench.errors import DataError
+from sedbench.files import write_atomic
+from sedbench.tasks import load_task
+from sedbench.types import Split
+
+_TABLE = re.compile(r"\s*\[([^\[\]]+)\]\s*(#.*)?$")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What was written for one split.
+
+    Attributes
+    ----------
+    split : {"train", "validation", "test", "development"}
+    index : Path
+    sha256 : str
+    clips : int
+    changed : bool
+        Whether the index is another one than the task recorded.
+    """
+
+    split: Split
+    index: Path
+    sha256: str
+    clips: int
+    changed: bool
+
+
+def generate(
+    task_toml: Path | str,
+    bank: Soundbank,
+    splits: Sequence[Split] = (),
+    *,
+    count: int | None = None,
+    seed: int | None = None,
+    update: bool = True,
+    report: Callable[[Frozen], None] | None = None,
+) -> tuple[Frozen, ...]:
+    """Draw splits of a task and freeze them.
+
+    Parameters
+    ----------
+    task_toml : Path or str
+    bank : Soundbank
+        The soundbank that the task names.
+    splits : sequence of str, optional
+        All of the task's splits unless given.
+    count : int, optional
+        Soundscapes a split; the ``clips`` of the task's file unless given.
+    seed : int, optional
+        The recipe's seed unless given.
+    update : bool, optional
+        Put the new hashes into the task's file; otherwise they are only returned.
+    report : callable, optional
+        Called after each split.
+
+    Raises
+    ------
+    DataError
+        The task has no such split, the soundbank is another one, or a file cannot be written.
+    """
+    path = Path(task_toml)
+    task = load_task(path)
+    if bank.name != task.soundbank:
+        raise DataError(f"task {task.name!r} draws from {task.soundbank!r}, not from {bank.name!r}")
+    done: list[Frozen] = []
+    for split in splits or tuple(task.splits):  # type: ignore[arg-type]
+        if split not in task.splits:
+            raise DataError(f"{path} has no table [splits.{split}]", "add it to the file")
+        spec = task.splits[split]
+        soundscapes = draw(
+            bank,
+            task.recipe,
+            split,
+            count if count is not None else spec.clips,
+            task.recipe.seed if seed is None else seed,
+            classes=task.classes,
+            duration=task.duration,
+            sample_rate=task.sample_rate,
+        )
+        try:
+            sha256 = write_index(spec.index, soundscapes)
+        except OSError as error:
+            raise DataError(f"{spec.index} cannot be written: {error.strerror}") from error
+        done.append(Frozen(split, spec.index, sha256, len(soundscapes), sha256 != spec.sha256))
+        if report is not None:
+            report(done[-1])
+    if update:
+        text = path.read_text(encoding="utf-8")
+        for one in done:
+            text = put(text, f"splits.{one.split}", "sha256", f'"{one.sha256}"')
+            text = put(text, f"splits.{one.split}", "clips", str(one.clips))
+        _write(path, put(text, "bank", "fingerprint", f'"{bank.fingerprint()}"'))
+    return tuple(done)
+
+
+def record_bank(task_toml: Path | str, bank: Soundbank) -> bool:
+    """Put the soundbank's fingerprint into a task's file; the indices stay as they are.
+
+    For a soundbank whose sounds changed while its recordings kept their names and lengths.
+
+    Returns
+    -------
+    bool
+        Whether the file changed. It is then another task: raise ``version`` once results exist.
+    """
+    path = Path(task_toml)
+    task = load_task(path)
+    fingerprint = bank.fingerprint()
+    if task.bank_fingerprint == fingerprint:
+        return False
+    text = path.read_text(encoding="utf-8")
+    _write(path, put(text, "bank", "fingerprint", f'"{fingerprint}"'))
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    tomllib.loads(text)  # whatever an edit did, a file that is no TOML is not written
+    try:
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def put(text: str, table: str, key: str, value: str) -> str:
+    """Set one key of one table in the text of a TOML file.
+
+    Parameters
+    ----------
+    text : str
+    table : str
+        As it stands in its header, for instance ``splits.test``. Added at the end if absent.
+    key : str
+    value : str
+        As TOML, quotes included.
+
+    Returns
+    -------
+    str
+        The text with exactly that line changed or added.
+    """
+    lines = text.splitlines()
+    inside, last = False, -1
+    for i, line in enumerate(lines):
+        if header := _TABLE.match(line):
+            inside = header[1].strip() == table
+            last = i if inside else last
+        elif inside and line.strip():
+            last = i
+            if line.split("=", 1)[0].strip() == key:
+                lines[i] = f"{key} = {value}"
+                break
+    else:
+        if last < 0:
+            lines += ["", f"[{table}]"]
+            last = len(lines) - 1
+        lines.insert(last + 1, f"{key} = {value}")
+    return "\n".join(lines) + "\n"
