@@ -56,7 +56,7 @@ def sedbench_register_models(register: Register) -> None:
     ----------
     register : callable
         ``register(ModelInfo, factory)``. The factory returns a
-        :class:`sedbench.models.ModelFamily`.
+        :class:`sedbench.models.contract.ModelFamily`.
     """
 
 

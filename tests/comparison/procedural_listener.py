@@ -161,6 +161,7 @@ def main() -> int:
         print(f"no YAMNet weights in {shared / 'weights'}: set SEDBENCH_SHARED", file=sys.stderr)
         return 4
     import soundfile
+
     from sedbench_plugins.procedural import build
 
     listener, bank = Listener(shared / "weights"), build()

@@ -76,6 +76,7 @@ def main() -> int:
         print(f"no real recordings in {folder}: set SEDBENCH_SHARED", file=sys.stderr)
         return 4
     import soundfile
+
     from sedbench_plugins.procedural import build
 
     bank = build()
