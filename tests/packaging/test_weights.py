@@ -1,0 +1,81 @@
+"""Every weight file that ships is the one that its card records, of the task as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+import sedbench_plugins
+from sedbench.lookup import find_task
+from sedbench.registry import registry
+
+HOME = Path(sedbench_plugins.__file__).parent  # in a checkout as in an installed wheel
+FILES = sorted(HOME.rglob("*.safetensors"))
+NAMES = [str(path.relative_to(HOME)) for path in FILES]
+LARGEST = 400_000  # bytes: 150,000 parameters in half precision, and the header
+
+
+@pytest.fixture(autouse=True)
+def _needs_weights():
+    if not FILES:
+        pytest.skip("no weights ship yet")
+
+
+def card(path: Path) -> dict:
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def test_there_are_weights():
+    assert FILES
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_weight_file_is_what_its_card_records(path):
+    content, recorded = path.read_bytes(), card(path)
+    assert hashlib.sha256(content).hexdigest() == recorded["sha256"]
+    assert len(content) <= LARGEST
+    assert path.stem == f"{recorded['variant']}-s{recorded['seed']}"
+    assert path.parent.name == recorded["task"]
+    assert {"command", "commit", "validation"} <= recorded.keys()
+    assert recorded["validation"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_weights_were_trained_on_the_task_as_it_is(path):
+    recorded = card(path)
+    assert recorded["task_fingerprint"] == find_task(recorded["task"]).fingerprint()
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_weights_are_in_half_precision(path):
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    kinds = {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+    assert "F16" in kinds
+    assert not kinds & {"F32", "F64", "BF16"}
+
+
+def test_every_variant_of_a_task_ships_with_the_same_seeds():
+    seeds: dict[tuple[str, str], dict[str, set[int]]] = {}
+    for path in FILES:
+        recorded = card(path)
+        mine = seeds.setdefault((recorded["model"], recorded["task"]), {})
+        mine.setdefault(recorded["variant"], set()).add(recorded["seed"])
+    for (model, task), found in seeds.items():
+        variants = registry().get("models", model.partition("[")[0]).info.variants
+        assert set(found) == set(variants), f"{model} on {task}"
+        assert len({frozenset(s) for s in found.values()}) == 1, f"{model} on {task}: {found}"
+
+
+def test_every_card_has_its_weights():
+    for model in registry().names("models"):
+        folder = registry().get("models", model).info.weights
+        if folder is None or not folder.is_dir():
+            continue
+        cards = {path.with_suffix("") for path in folder.rglob("*-s*.json")}
+        assert cards == {path.with_suffix("") for path in folder.rglob("*.safetensors")}
