@@ -100,7 +100,7 @@ def run_jobs(
     workers : int
         Processes; with one, and no timeout, everything happens in this process.
     timeout : float, optional
-        Seconds that one job may take.
+        Seconds that one job may take, the start of its worker included.
 
     Raises
     ------

@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from sedbench.data.soundbank import Recording, Soundbank
+from sedbench.errors import UnknownNameError, UsageError
+from sedbench.types import SPLITS
 from sedbench_plugins.procedural import INFO, build
 from sedbench_plugins.procedural.bank import SAMPLE_RATES, ProceduralBank
 from sedbench_plugins.procedural.draws import POSITIONS, Draws
@@ -26,10 +30,6 @@ from sedbench_plugins.procedural.voice import (
     n_control,
     source,
 )
-
-from sedbench.data.soundbank import Recording, Soundbank
-from sedbench.errors import UnknownNameError, UsageError
-from sedbench.types import SPLITS
 
 DESED = {
     "Alarm_bell_ringing",

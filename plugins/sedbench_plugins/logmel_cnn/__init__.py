@@ -1,0 +1,42 @@
+"""Model ``logmel-cnn``: a small convolutional network on a log-mel spectrogram.
+
+Its variants share one trunk: a clip classifier that averages over time, and framewise
+detectors trained on clip labels (``fw-ws-linear``, ``fw-ws-max``) or frame labels (``fw-ss``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sedbench import hookimpl
+from sedbench.hookspecs import Register
+from sedbench.types import ModelInfo, Param
+
+if TYPE_CHECKING:
+    from sedbench.models.contract import ModelFamily
+
+INFO = ModelInfo(
+    name="logmel-cnn",
+    summary="four conv blocks on a log-mel spectrogram, averaged over time (99k parameters)",
+    reference=(
+        "front end and detectors after Wang, Li & Metze, ICASSP 2019 (arXiv 1810.09050); "
+        "trained from scratch on each task"
+    ),
+    params=(Param("seed", 0, "which of the trained weights to use", minimum=0, maximum=2**31 - 1),),
+    variants=("classifier", "fw-ws-linear", "fw-ws-max", "fw-ss"),
+    weights=Path(__file__).parent / "weights",
+)
+
+
+def build() -> ModelFamily:
+    """Build the family; torch is imported here."""
+    from sedbench_plugins.logmel_cnn.network import LogmelCnnFamily
+
+    return LogmelCnnFamily()
+
+
+@hookimpl
+def sedbench_register_models(register: Register) -> None:
+    """Register the model."""
+    register(INFO, build)

@@ -1,0 +1,401 @@
+"""Ask a method for the frame scores of one split: in chunks, in workers, through the cache.
+
+A chunk is a fixed run of clips, so that the batch a pair is computed in does not depend on
+``--jobs``, on ``--limit`` (but for the last chunk) or on where an earlier run stopped. A
+finished chunk is kept, named by everything that decides it; an interrupted run goes on from
+there. What failed is never kept.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sedbench.errors import SedbenchError
+from sedbench.files import cache_root, fingerprint, sha256, write_atomic
+from sedbench.protocol.frames import quantise, resample, resample_mask
+from sedbench.types import Answer, BoolArray, FrameGrid, MethodInfo, ParamValue, Query
+from sedbench.workers import run_jobs
+
+if TYPE_CHECKING:
+    from sedbench.models.store import ModelHandle
+
+CHUNK = 8  # clips
+_FORMAT = 1  # of a cached chunk
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Everything that a worker needs to load a model, and what identifies its weights.
+
+    Attributes
+    ----------
+    name, canonical : str
+        The family's name, and with its parameters.
+    task : str
+    classes : tuple of str
+    sample_rate, seed : int
+    device : str
+    variants : tuple of str
+    factory : callable
+    weights : tuple of (str, str)
+        Variant and sha256 of every weight file of that seed.
+    """
+
+    name: str
+    canonical: str
+    task: str
+    classes: tuple[str, ...]
+    sample_rate: int
+    seed: int
+    device: str
+    variants: tuple[str, ...]
+    factory: Callable[[], Any]
+    weights: tuple[tuple[str, str], ...] = ()
+
+    def handle(self) -> ModelHandle:
+        """Load the model; one a process."""
+        return _handle(self)
+
+    def weights_of(self, info: MethodInfo) -> list[tuple[str, str]]:
+        """List the weights that a method's answer can depend on."""
+        if "detector" in info.needs:
+            return list(self.weights)
+        explained = self.variants[0] if info.needs & {"model", "gradients"} else None
+        return [(variant, digest) for variant, digest in self.weights if variant == explained]
+
+
+@lru_cache(maxsize=2)
+def _handle(ref: ModelRef) -> ModelHandle:
+    from sedbench.models.store import ModelHandle
+
+    return ModelHandle(
+        ref.name,
+        ref.task,
+        ref.classes,
+        ref.sample_rate,
+        ref.seed,
+        ref.device,
+        ref.variants,
+        ref.factory,
+    )
+
+
+@dataclass(frozen=True)
+class MethodRef:
+    """A method with its parameters, as a worker can build it.
+
+    Attributes
+    ----------
+    info : MethodInfo
+    spec : str
+        Canonical.
+    params : mapping
+    factory : callable
+    """
+
+    info: MethodInfo
+    spec: str
+    params: Mapping[str, ParamValue]
+    factory: Callable[..., Any]
+
+    def code(self) -> str:
+        """Sha256 over the code of the method's module or package; comments do not count."""
+        module = inspect.getmodule(getattr(self.factory, "func", self.factory))
+        file = getattr(module, "__file__", None)
+        return "unknown" if file is None else _code(Path(file))
+
+
+@lru_cache
+def _code(path: Path) -> str:
+    files = sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
+    parts = []
+    for file in files:
+        tree = ast.parse(file.read_bytes())
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list):  # a docstring is not code either
+                node.body = [n for n in body if not _is_text(n)]  # type: ignore[attr-defined]
+        parts.append(f"{file.name}\0{ast.dump(tree)}")
+    return sha256("\0".join(parts).encode())
+
+
+def _is_text(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One batch of clips and pairs, on its way to a worker."""
+
+    method: MethodRef
+    model: ModelRef
+    query: Query
+    start: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A method's answers on one split, on the task's grid.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (pairs, frames), float32
+        Quantised.
+    mask : ndarray, shape (pairs, frames), bool, or None
+    own : ndarray, shape (clips, classes), or None
+        A detector's own clip probabilities.
+    diagnostics : dict of str to ndarray, shape (pairs,)
+    forward, backward : int
+    seconds : float
+        Of computing, also where a chunk came from the cache.
+    resolution : float
+        Seconds.
+    cached : int
+        Chunks that were not computed now.
+    """
+
+    scores: NDArray[np.float32]
+    mask: BoolArray | None
+    own: NDArray[np.float32] | None
+    diagnostics: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    forward: int = 0
+    backward: int = 0
+    seconds: float = 0.0
+    resolution: float = 0.0
+    cached: int = 0
+
+
+Parts = dict[str, NDArray[Any]]
+
+
+def ask(
+    method: MethodRef,
+    model: ModelRef,
+    *,
+    clip_ids: tuple[str, ...],
+    waveforms: NDArray[np.float32],
+    pairs: NDArray[np.int64],
+    grid: FrameGrid,
+    truth: BoolArray | None,
+    seed: int,
+    data: str,
+    jobs: int = 1,
+    timeout: float | None = None,
+    fresh: bool = False,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Answers:
+    """Frame scores of all ``pairs``.
+
+    Parameters
+    ----------
+    method, model : MethodRef, ModelRef
+    clip_ids : tuple of str, (clips,)
+    waveforms : ndarray, shape (clips, samples)
+    pairs : ndarray, shape (pairs, 2)
+        Sorted by clip.
+    grid : FrameGrid
+    truth : ndarray, shape (pairs, frames), or None
+        Passed on to a method that needs it.
+    seed : int
+    data : str
+        Identifies the audio: task fingerprint and split.
+    jobs : int
+    timeout : float, optional
+        Seconds a chunk.
+    fresh : bool
+        Compute again what is cached.
+    advance : callable
+        Called with the number of clips done.
+
+    Raises
+    ------
+    NotApplicable
+        The method does not apply to the model.
+    SedbenchError
+        It failed, or its answer is no answer.
+    """
+    chunks: list[Chunk] = []
+    for start in range(0, len(clip_ids), CHUNK):
+        stop = min(start + CHUNK, len(clip_ids))
+        rows = (pairs[:, 0] >= start) & (pairs[:, 0] < stop)
+        if not rows.any() and method.info.kind != "detector":  # a detector may raise false alarms
+            advance(stop - start)
+            continue
+        query = Query(
+            clip_ids[start:stop],
+            waveforms[start:stop],
+            model.sample_rate,
+            pairs[rows] - np.array([start, 0]),
+            model.classes,
+            grid,
+            seed,
+            truth[rows] if truth is not None and "truth" in method.info.needs else None,
+        )
+        chunks.append(Chunk(method, model, query, start, _key(method, model, query, data)))
+    found: dict[str, Parts] = {}
+    if not fresh:
+        for chunk in chunks:
+            parts = _load(chunk)
+            if parts is not None:
+                found[chunk.key] = parts
+                advance(len(chunk.query.clip_ids))
+    missing = [c for c in chunks if c.key not in found]
+    for chunk, parts in zip(missing, run_jobs(answer, missing, jobs, timeout), strict=True):
+        write_atomic(_path(chunk.key), _pack(parts))
+        found[chunk.key] = parts
+        advance(len(chunk.query.clip_ids))
+    answers = _join([(c, found[c.key]) for c in chunks], len(clip_ids), model, grid)
+    return Answers(**answers, cached=len(chunks) - len(missing))
+
+
+def answer(chunk: Chunk) -> Parts:
+    """Compute one chunk; runs in a worker."""
+    query, method = chunk.query, chunk.method
+    built = method.factory(**method.params)
+    got: Answer = built.answer(query, chunk.model.handle())
+    _check(got, method.spec, query)
+    parts: Parts = {
+        "scores": quantise(resample(got.scores, query.grid)),
+        "cost": np.array(
+            [got.cost.forward, got.cost.backward, got.cost.seconds, got.resolution], np.float64
+        ),
+    }
+    if got.mask is not None:
+        parts["mask"] = resample_mask(got.mask, got.scores.edges, query.grid)
+    if got.decisions is not None:
+        parts["own"] = np.asarray(got.decisions, np.float32)
+    for name, values in got.diagnostics.items():
+        parts[f"diagnostic.{name}"] = np.asarray(values, np.float64)
+    return parts
+
+
+def _check(got: object, spec: str, query: Query) -> None:
+    # Here, in the worker: what is no answer is never kept.
+    if not isinstance(got, Answer):
+        raise SedbenchError(
+            f"{spec} answered {len(query.pairs)} pairs with {type(got).__name__}",
+            "a method returns an Answer",
+        )
+    values = got.scores.values
+    rows = (len(query.pairs),)
+    parts: list[tuple[str, Any, tuple[int, ...]]] = [
+        ("scores", values, (*rows, values.shape[1])),
+        ("mask", got.mask, (*rows, values.shape[1])),
+        ("decisions", got.decisions, (len(query.clip_ids), len(query.classes))),
+        *((f"diagnostic {name!r}", part, rows) for name, part in got.diagnostics.items()),
+    ]
+    for name, part, shape in parts:
+        if part is None:
+            continue
+        if np.shape(part) != shape:
+            raise SedbenchError(
+                f"{spec} answered {len(query.pairs)} pairs of {len(query.clip_ids)} clips with "
+                f"{name} of shape {np.shape(part)} instead of {shape}",
+                "a method returns an Answer with one row of scores a pair",
+            )
+        if name != "scores" and not np.isfinite(part).all():
+            raise SedbenchError(f"{spec} answered with {name} that are not finite")
+    if not np.isfinite(values).all():
+        row, frame = np.argwhere(~np.isfinite(values))[0]
+        clip, label = query.pairs[row]
+        raise SedbenchError(
+            f"{spec} gave a score that is not finite: clip {query.clip_ids[clip]}, "
+            f"class {query.classes[label]}, frame {frame}"
+        )
+
+
+def _key(method: MethodRef, model: ModelRef, query: Query, data: str) -> str:
+    return fingerprint(
+        [
+            _FORMAT,
+            data,
+            method.spec,
+            method.info.version,
+            method.code(),
+            query.seed if method.info.stochastic else None,
+            [model.canonical, model.weights_of(method.info), model.device]
+            if method.info.needs - {"truth"}
+            else [],
+            query.clip_ids,
+            query.pairs.tolist(),
+            [query.grid.duration, query.grid.frame],
+        ]
+    )
+
+
+def _path(key: str) -> Path:
+    return cache_root() / "answers" / key[:2] / f"{key}.npz"
+
+
+def _pack(parts: Parts) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **parts)
+    return buffer.getvalue()
+
+
+def _load(chunk: Chunk) -> Parts | None:
+    path = _path(chunk.key)
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            parts = {name: file[name] for name in file.files}
+        shapes = parts["scores"].shape, parts["cost"].shape
+        if shapes != ((len(chunk.query.pairs), chunk.query.grid.n_frames), (4,)):
+            raise ValueError(f"shapes {shapes}")
+        return parts
+    except FileNotFoundError:
+        return None
+    except Exception:  # whatever a damaged archive raises: it is made again
+        with contextlib.suppress(OSError):  # whoever writes the new one says why it cannot
+            path.unlink(missing_ok=True)
+        return None
+
+
+def _join(
+    done: list[tuple[Chunk, Parts]],
+    n_clips: int,
+    model: ModelRef,
+    grid: FrameGrid,
+) -> dict[str, Any]:
+    if not done:
+        return {
+            "scores": np.zeros((0, grid.n_frames), np.float32),
+            "mask": None,
+            "own": None,
+        }
+    parts = [p for _, p in done]
+    own = None
+    if "own" in parts[0]:
+        own = np.zeros((n_clips, len(model.classes)), np.float32)
+        for chunk, part in done:
+            own[chunk.start : chunk.start + len(part["own"])] = part["own"]
+    costs = np.sum([p["cost"] for p in parts], axis=0)
+    return {
+        "scores": np.concatenate([p["scores"] for p in parts]),
+        "mask": np.concatenate([p["mask"] for p in parts]) if "mask" in parts[0] else None,
+        "own": own,
+        "diagnostics": {
+            name.removeprefix("diagnostic."): np.concatenate([p[name] for p in parts])
+            for name in parts[0]
+            if name.startswith("diagnostic.")
+        },
+        "forward": int(costs[0]),
+        "backward": int(costs[1]),
+        "seconds": float(costs[2]),
+        "resolution": float(parts[0]["cost"][3]),
+    }

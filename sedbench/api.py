@@ -1,0 +1,346 @@
+"""The calls that everybody uses: :func:`run`, :func:`plan` and :func:`train`.
+
+Names are looked up here; the runner and the trainer are handed what was found.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, overload
+
+from sedbench import leaderboard, runner
+from sedbench.answers import MethodRef
+from sedbench.environment import commit_state, environment
+from sedbench.errors import NothingSelectedError, UsageError
+from sedbench.lookup import check_params, find_method, find_model, find_task
+from sedbench.registry import registry
+from sedbench.results import Result, result_path
+from sedbench.tasks import TaskSpec
+from sedbench.workers import default_jobs
+
+if TYPE_CHECKING:
+    import pandas
+
+    from sedbench.trainer import Trained
+
+
+class Results(Sequence[Result]):
+    """The results of one run, in the order of the methods.
+
+    Attributes
+    ----------
+    task : TaskSpec
+    reference : tuple of Result
+        Shipped results of the task's reference methods for the same model, to compare with.
+    """
+
+    def __init__(
+        self, results: Sequence[Result], task: TaskSpec, reference: Sequence[Result] = ()
+    ) -> None:
+        self._results = tuple(results)
+        self.task = task
+        self.reference = tuple(reference)
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Result]: ...
+    def __getitem__(self, index: int | slice) -> Result | Sequence[Result]:
+        return self._results[index]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self._results)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no cell failed or ran out of time."""
+        return all(r.status in ("ok", "not_applicable") for r in self._results)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row a score record; a result without scores has one row of its own.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``task, model, method, spec, seed, status, reason`` and those of a record.
+        """
+        import pandas
+
+        rows: list[dict[str, Any]] = []
+        for result in self._results:
+            head = {
+                "task": result.task,
+                "model": result.model,
+                "method": result.method,
+                "spec": result.spec,
+                "seed": result.seed,
+                "status": result.status,
+                "reason": result.reason,
+            }
+            rows.extend({**head, **record} for record in result.scores or ({},))
+        return pandas.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """What a run would do about one method.
+
+    Attributes
+    ----------
+    task, model, method : str
+    seed : int
+    state : {"stored", "to run"}
+    clips : int
+        Test clips.
+    calibration : {"shipped", "on validation", "-"}
+        Where thresholds come from.
+    output : str
+        The result file.
+    """
+
+    task: str
+    model: str
+    method: str
+    seed: int
+    state: str
+    clips: int
+    calibration: str
+    output: str
+
+
+def results_root(output: Path | None = None) -> Path:
+    """Where results go: ``output``, else ``SEDBENCH_RESULTS``, else ``./sedbench-results``."""
+    if output is not None:
+        return Path(output)
+    return Path(os.environ.get("SEDBENCH_RESULTS") or "sedbench-results")
+
+
+def run(
+    methods: Sequence[str],
+    task: str | None = None,
+    model: str | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    limit: int | None = None,
+    jobs: int | None = None,
+    overwrite: runner.Overwrite = "stale",
+    recalibrate: bool = False,
+    timeout: float | None = None,
+    output: Path | None = None,
+    progress: runner.Progress | None = None,
+    command: str = "sedbench.run",
+) -> Results:
+    """Evaluate methods on a task.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        ``name`` or ``name[param=value,...]``.
+    task : str, optional
+        The default task unless given.
+    model : str, optional
+        ``name`` or ``name[seed=1]``; the task's own unless given.
+    seed : int
+        Seeds stochastic methods.
+    device : {"auto", "cpu", "cuda"}
+    limit : int, optional
+        Only the first so many test clips: shown, never ranked.
+    jobs : int, optional
+        Processes; one a processor unless given. The bits do not depend on it.
+    overwrite : {"never", "missing", "stale", "always"}
+        Which stored results are computed again: none; those that are not ok; also those
+        that were measured on another state of task, weights or code; all.
+    recalibrate : bool
+        Choose thresholds on validation even where they ship.
+    timeout : float, optional
+        Seconds that a batch of eight clips may take.
+    output : Path, optional
+        Folder of results.
+    progress : Progress, optional
+    command : str
+        Recorded in the results.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    SedbenchError
+        Nothing could be started: a name or value that cannot be, data that is missing. A
+        method that fails gives a result with status ``failed`` instead.
+
+    Examples
+    --------
+    >>> import sedbench
+    >>> results = sedbench.run(["random", "energy"], limit=8)  # doctest: +SKIP
+    >>> results.to_frame().query("metric == 'iou' and policy == 'chosen'")  # doctest: +SKIP
+    """
+    work = prepare(
+        methods, task, model, seed=seed, device=device, limit=limit, jobs=jobs,
+        overwrite=overwrite, recalibrate=recalibrate, timeout=timeout, output=output,
+        command=command,
+    )  # fmt: skip
+    found = runner.run(work, progress)
+    return Results(found, work.task, _reference(work))
+
+
+def plan(methods: Sequence[str], task: str | None = None, model: str | None = None,
+         **options: Any) -> list[PlannedCell]:  # fmt: skip
+    """Tell what :func:`run` would do with the same arguments; nothing is computed or written."""
+    work = prepare(methods, task, model, **options)
+    cells = []
+    for method in work.methods:
+        shipped = work.shipped(method.spec, work.seed)
+        known = shipped[1].provenance.get("identity") if shipped is not None else None
+        matches = known == work.identity(method)
+        cells.append(
+            PlannedCell(
+                work.task.name,
+                work.model.canonical,
+                method.spec,
+                work.seed,
+                "to run" if runner.stored(work, method) is None else "stored",
+                min(work.limit or 10**9, work.task.splits["test"].clips),
+                "shipped" if matches and not work.recalibrate else "on validation",
+                str(work.path(method)),
+            )
+        )
+    return cells
+
+
+def prepare(
+    methods: Sequence[str],
+    task: str | None = None,
+    model: str | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    limit: int | None = None,
+    jobs: int | None = None,
+    overwrite: runner.Overwrite = "stale",
+    recalibrate: bool = False,
+    timeout: float | None = None,
+    output: Path | None = None,
+    command: str = "sedbench.run",
+) -> runner.Work:
+    """Look everything up and check it, before anything is computed."""
+    for name, value, least in (("seed", seed, 0), ("limit", limit, 1), ("jobs", jobs, 1)):
+        if value is not None and value < least:
+            raise UsageError(f"{name} must be at least {least}, got {value}")
+    if overwrite not in (known_ways := get_args(runner.Overwrite)):
+        raise UsageError(f"overwrite cannot be {overwrite!r}", f"one of: {', '.join(known_ways)}")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"timeout must be more than 0 seconds, got {timeout}")
+    if not methods:
+        raise NothingSelectedError("no method was chosen", "sedbench list methods has the names")
+    known = registry()
+    task_spec = find_task(task, known)
+    chosen: dict[str, MethodRef] = {}
+    for text in methods:
+        method = find_method(text, known)
+        check_params(method)
+        chosen[method.spec] = method
+    model_ref = find_model(model or task_spec.model, task_spec, known, device=device)
+    board = leaderboard.board_folder()
+
+    def shipped(method: str, of_seed: int) -> tuple[Path, Result] | None:
+        if board is None:
+            return None
+        found = leaderboard.find(task_spec.name, model_ref.canonical, method, of_seed)
+        if found is None:
+            return None
+        return result_path(board, task_spec.name, model_ref.canonical, method, of_seed), found
+
+    return runner.Work(
+        task=task_spec,
+        bank=known.get("soundbanks", task_spec.soundbank).factory,
+        model=model_ref,
+        methods=tuple(chosen.values()),
+        output=results_root(output),
+        shipped=shipped,
+        seed=seed,
+        limit=limit,
+        jobs=jobs or default_jobs(),
+        overwrite=overwrite,
+        recalibrate=recalibrate,
+        timeout=timeout,
+        provenance={"command": command, "environment": environment(), "commit": commit_state()},
+    )
+
+
+def train(
+    what: str,
+    task: str | None = None,
+    model: str | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int | None = None,
+    resume: bool = True,
+    progress: runner.Progress | None = None,
+    root: Path | None = None,
+) -> Trained:
+    """Train one variant of a model on a task.
+
+    Parameters
+    ----------
+    what : str
+        A variant that the model declares, for instance ``classifier``.
+    task : str, optional
+        The default task unless given.
+    model : str, optional
+        The family; the task's own unless given.
+    seed : int
+        Of the initialisation and the order of the clips; also the weights' number.
+    device : {"auto", "cpu", "cuda"}
+    jobs : int, optional
+        Processes that render the clips.
+    resume : bool
+        Go on from an interrupted training.
+    progress : Progress, optional
+    root : Path, optional
+        Where the weights go; the data folder unless given.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    SedbenchError
+        A name that nothing answers to, or data that is missing.
+    """
+    from sedbench import trainer
+
+    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1)):
+        if value is not None and value < least:
+            raise UsageError(f"{name} must be at least {least}, got {value}")
+    known = registry()
+    task_spec = find_task(task, known)
+    family = (model or task_spec.model).partition("[")[0]
+    ref = find_model(f"{family}[seed={seed}]", task_spec, known, device=device)
+    return trainer.train_variant(
+        task_spec,
+        known.get("soundbanks", task_spec.soundbank).factory,
+        ref,
+        what,
+        command=f"sedbench train {what} --model {family} --task {task_spec.name} --seed {seed}",
+        commit=str(commit_state().get("commit") or "unknown"),
+        progress=progress if progress is not None else runner.Quiet(),
+        jobs=jobs or default_jobs(),
+        resume=resume,
+        root=root,
+    )
+
+
+def _reference(work: runner.Work) -> list[Result]:
+    found = (work.shipped(find_method(text).spec, 0) for text in work.task.reference)
+    return [each[1] for each in found if each is not None]

@@ -1,0 +1,1 @@
+"""Classifiers that can be explained: the contract, the front end, weights and training."""

@@ -1,0 +1,263 @@
+"""Train one variant of a model on one task: reproducible, resumable, on clip or frame labels.
+
+AdamW with a one-cycle schedule, binary cross-entropy, and the epoch that did best on
+validation: clip micro F1 for clip labels, frame IoU at 0.5 for frame labels. A variant that
+is trained on clip labels never reads frame labels; they are a function that is not called.
+
+A checkpoint is written after every epoch by atomic rename. The order of the clips is a
+function of seed and epoch, and the learning rate a function of the step, so a resumed
+training ends with the same bits as one that was never interrupted.
+
+References
+----------
+.. [1] L. N. Smith, N. Topin, "Super-convergence", arXiv 1708.07120.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sedbench.errors import DataError
+from sedbench.files import write_atomic
+from sedbench.models.contract import Classifier, Recipe
+from sedbench.models.scoring import clip_scores, frame_iou
+
+FrameLabels = Callable[[], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split, ready to be learnt from.
+
+    Attributes
+    ----------
+    features : ndarray, shape (clips, bands, frames), float16
+    clip_labels : ndarray, shape (clips, classes), bool
+    frame_labels : callable
+        Returns (clips, classes, model frames), bool; called only for frame labels.
+    """
+
+    features: NDArray[np.float16]
+    clip_labels: NDArray[np.bool_]
+    frame_labels: FrameLabels
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a training says of itself.
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        The best epoch's weights.
+    best_epoch : int
+    log : tuple of dict
+        One entry an epoch: ``epoch, loss, learning_rate`` and the validation scores.
+    """
+
+    state: dict[str, Tensor]
+    best_epoch: int
+    log: tuple[dict[str, float], ...]
+
+
+def learning_rate(step: int, steps: int, peak: float, warm_up: float = 0.25) -> float:
+    """One cycle: a cosine up from a 25th of the peak, then a cosine down to nearly nothing."""
+    rise = max(1, round(steps * warm_up))
+    if step < rise:
+        low, high, at = peak / 25, peak, step / rise
+        return low + (high - low) * (1 - math.cos(math.pi * at)) / 2
+    at = (step - rise) / max(1, steps - rise)
+    return peak / 1e4 + (peak - peak / 1e4) * (1 + math.cos(math.pi * at)) / 2
+
+
+def train(
+    model: Classifier,
+    recipe: Recipe,
+    training: Examples,
+    validation: Examples,
+    *,
+    seed: int,
+    checkpoint: Path,
+    resume: bool = True,
+    device: str = "cpu",
+    on_epoch: Callable[[Mapping[str, float]], None] = lambda _: None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Train ``model`` in place.
+
+    Parameters
+    ----------
+    model : Classifier
+        Untrained; built from the same seed.
+    recipe : Recipe
+    training, validation : Examples
+    seed : int
+        Seeds the order of the clips.
+    checkpoint : Path
+        Written after every epoch; removed by whoever keeps the result.
+    resume : bool
+        Go on from ``checkpoint`` where it exists.
+    device : str
+    on_epoch, on_step : callable
+        Called with an epoch's log entry, and with the number of steps done.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    DataError
+        The checkpoint cannot be read, or there is nothing to learn from.
+    """
+    if not len(training.features) or not len(validation.features):
+        raise DataError("training needs training and validation clips", "see the task's splits")
+    model.to(device).train()
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    steps = math.ceil(len(training.features) / recipe.batch)
+    log: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
+    if resume and checkpoint.exists():
+        log, best = _restore(checkpoint, model, optimiser)
+    frames = training.frame_labels() if recipe.labels == "frame" else None
+    for epoch in range(len(log), recipe.epochs):
+        if log and _stalled(log, recipe.patience):
+            break
+        order = np.random.default_rng([seed, epoch]).permutation(len(training.features))
+        total = 0.0
+        for step in range(steps):
+            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
+            rate = learning_rate(epoch * steps + step, recipe.epochs * steps, recipe.learning_rate)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            total += _step(model, optimiser, training, frames, rows, recipe, device)
+            on_step(epoch * steps + step + 1)
+        scores = validate(model, validation, recipe, device)
+        log.append({"epoch": epoch, "loss": total / steps, "learning_rate": rate, **scores})
+        if _best(log) == epoch:
+            best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+        _checkpoint(checkpoint, model, optimiser, log, best)
+        on_epoch(log[-1])
+    model.load_state_dict(best)
+    return Report(best, _best(log), tuple(log))
+
+
+def _step(  # noqa: PLR0917 - what a loop's body holds
+    model: Classifier,
+    optimiser: torch.optim.Optimizer,
+    examples: Examples,
+    frames: NDArray[np.bool_] | None,
+    rows: NDArray[np.int64],
+    recipe: Recipe,
+    device: str,
+) -> float:
+    x = torch.from_numpy(examples.features[rows].astype(np.float32)).to(device)
+    if frames is None:
+        out, wanted = model.logits(x), examples.clip_labels[rows]
+    else:
+        out, wanted = model.frame_logits(x), frames[rows]
+    target = torch.from_numpy(wanted.astype(np.float32)).to(device)
+    if recipe.smoothing:
+        target = target * (1 - 2 * recipe.smoothing) + recipe.smoothing
+    weight = torch.tensor(recipe.positive_weight, device=device)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(out, target, pos_weight=weight)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+@torch.no_grad()
+def validate(
+    model: Classifier, examples: Examples, recipe: Recipe, device: str = "cpu", batch: int = 32
+) -> dict[str, float]:
+    """Scores of a model on a split: clip F1, and frame IoU for frame labels."""
+    model.eval()
+    clips: list[NDArray[np.float32]] = []
+    frames: list[NDArray[np.float32]] = []
+    for i in range(0, len(examples.features), batch):
+        x = torch.from_numpy(examples.features[i : i + batch].astype(np.float32)).to(device)
+        clips.append(torch.sigmoid(model.logits(x)).cpu().numpy())
+        if recipe.labels == "frame":
+            frames.append(torch.sigmoid(model.frame_logits(x)).cpu().numpy())
+    model.train()
+    scores = clip_scores(np.concatenate(clips), examples.clip_labels)
+    if frames:
+        scores["frame_iou"] = frame_iou(np.concatenate(frames), examples.frame_labels())
+    return scores
+
+
+def _figure(entry: Mapping[str, float]) -> float:
+    # The score that epochs are chosen by: frame labels are only scored where they were learnt.
+    return entry.get("frame_iou", entry["micro_f1"])
+
+
+def _best(log: list[dict[str, float]]) -> int:
+    return max(range(len(log)), key=lambda i: (_figure(log[i]), -i))
+
+
+def _stalled(log: list[dict[str, float]], patience: int) -> bool:
+    return len(log) - 1 - _best(log) >= patience
+
+
+def _checkpoint(
+    path: Path,
+    model: Classifier,
+    optimiser: torch.optim.Optimizer,
+    log: list[dict[str, float]],
+    best: Mapping[str, Tensor],
+) -> None:
+    from safetensors.torch import save
+
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in best.items()}
+    for i, slot in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
+    content = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    write_atomic(path, save(content, metadata={"log": json.dumps(log)}))
+
+
+def _restore(
+    path: Path, model: Classifier, optimiser: torch.optim.Optimizer
+) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            log = json.loads(file.metadata()["log"])
+        model.load_state_dict(_under("model.", tensors))
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in _under("optimiser.", tensors).items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": state, "param_groups": groups})
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise DataError(
+            f"cannot resume from {path}: {str(error).splitlines()[0]}",
+            "start again with --fresh",
+        ) from error
+    return log, _under("best.", tensors)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def recipe_facts(recipe: Recipe) -> dict[str, Any]:
+    """Tell the recipe as plain JSON values, for cards and cache keys."""
+    return asdict(recipe)
