@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, overload
 
 from sedbench import leaderboard, runner
-from sedbench.answers import MethodRef
 from sedbench.environment import commit_state, environment
 from sedbench.errors import NothingSelectedError, UsageError
 from sedbench.lookup import check_params, find_method, find_model, find_task
+from sedbench.progress import Progress, Quiet
+from sedbench.refs import MethodRef
 from sedbench.registry import registry
 from sedbench.results import Result, result_path
 from sedbench.tasks import TaskSpec
+from sedbench.work import Overwrite, Work, stored
 from sedbench.workers import default_jobs
 
 if TYPE_CHECKING:
@@ -130,11 +132,11 @@ def run(
     device: str = "auto",
     limit: int | None = None,
     jobs: int | None = None,
-    overwrite: runner.Overwrite = "stale",
+    overwrite: Overwrite = "stale",
     recalibrate: bool = False,
     timeout: float | None = None,
     output: Path | None = None,
-    progress: runner.Progress | None = None,
+    progress: Progress | None = None,
     command: str = "sedbench.run",
 ) -> Results:
     """Evaluate methods on a task.
@@ -207,7 +209,7 @@ def plan(methods: Sequence[str], task: str | None = None, model: str | None = No
                 work.model.canonical,
                 method.spec,
                 work.seed,
-                "to run" if runner.stored(work, method) is None else "stored",
+                "to run" if stored(work, method) is None else "stored",
                 min(work.limit or 10**9, work.task.splits["test"].clips),
                 "shipped" if matches and not work.recalibrate else "on validation",
                 str(work.path(method)),
@@ -225,17 +227,17 @@ def prepare(
     device: str = "auto",
     limit: int | None = None,
     jobs: int | None = None,
-    overwrite: runner.Overwrite = "stale",
+    overwrite: Overwrite = "stale",
     recalibrate: bool = False,
     timeout: float | None = None,
     output: Path | None = None,
     command: str = "sedbench.run",
-) -> runner.Work:
+) -> Work:
     """Look everything up and check it, before anything is computed."""
     for name, value, least in (("seed", seed, 0), ("limit", limit, 1), ("jobs", jobs, 1)):
         if value is not None and value < least:
             raise UsageError(f"{name} must be at least {least}, got {value}")
-    if overwrite not in (known_ways := get_args(runner.Overwrite)):
+    if overwrite not in (known_ways := get_args(Overwrite)):
         raise UsageError(f"overwrite cannot be {overwrite!r}", f"one of: {', '.join(known_ways)}")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"timeout must be more than 0 seconds, got {timeout}")
@@ -259,7 +261,7 @@ def prepare(
             return None
         return result_path(board, task_spec.name, model_ref.canonical, method, of_seed), found
 
-    return runner.Work(
+    return Work(
         task=task_spec,
         bank=known.get("soundbanks", task_spec.soundbank).factory,
         model=model_ref,
@@ -285,7 +287,7 @@ def train(
     device: str = "auto",
     jobs: int | None = None,
     resume: bool = True,
-    progress: runner.Progress | None = None,
+    progress: Progress | None = None,
     root: Path | None = None,
 ) -> Trained:
     """Train one variant of a model on a task.
@@ -334,13 +336,13 @@ def train(
         what,
         command=f"sedbench train {what} --model {family} --task {task_spec.name} --seed {seed}",
         commit=str(commit_state().get("commit") or "unknown"),
-        progress=progress if progress is not None else runner.Quiet(),
+        progress=progress if progress is not None else Quiet(),
         jobs=jobs or default_jobs(),
         resume=resume,
         root=root,
     )
 
 
-def _reference(work: runner.Work) -> list[Result]:
+def _reference(work: Work) -> list[Result]:
     found = (work.shipped(find_method(text).spec, 0) for text in work.task.reference)
     return [each[1] for each in found if each is not None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sedbench import spec
-from sedbench.answers import MethodRef, ModelRef
 from sedbench.errors import NothingSelectedError, UsageError
+from sedbench.refs import MethodRef, ModelRef
 from sedbench.registry import Entry, Registry, registry
 from sedbench.tasks import TaskSpec, load_task
 from sedbench.types import MethodInfo, ModelInfo
@@ -62,7 +62,7 @@ def find_model(
     assert isinstance(entry.info, ModelInfo)
     params = spec.resolve(parsed, entry.info)
     seed = int(params.get("seed", 0))
-    shipped = getattr(entry.factory(), "shipped", None)
+    shipped = entry.info.weights
     hashes = {
         w.path.stem.removesuffix(f"-s{seed}"): w.sha256
         for w in weights.available(entry.info.name, shipped, task.name)
@@ -78,5 +78,6 @@ def find_model(
         device=pick_device(device),
         variants=entry.info.variants,
         factory=entry.factory,
+        shipped=shipped,
         weights=tuple(sorted(hashes.items())),
     )

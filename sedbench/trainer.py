@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.answers import ModelRef
 from sedbench.data.cache import BankFactory, iter_rendered
 from sedbench.data.render import Rendered
 from sedbench.errors import DataError, UnknownNameError
@@ -24,27 +23,13 @@ from sedbench.files import cache_root, fingerprint, sha256, write_atomic
 from sedbench.models import training, weights
 from sedbench.models.contract import Classifier
 from sedbench.models.store import initialise, pick_device
+from sedbench.progress import Progress
+from sedbench.refs import ModelRef
 from sedbench.tasks import TaskSpec
 from sedbench.types import Split
 from sedbench.workers import one_thread
 
 BATCH = 32  # clips whose features are computed at once
-
-
-class Progress(Protocol):
-    """How far it is; the command line draws it."""
-
-    def start(self, stage: str, total: int) -> None:
-        """Begin a stage of ``total`` steps."""
-
-    def advance(self, n: int = 1) -> None:
-        """Go on by ``n`` steps."""
-
-    def finish(self) -> None:
-        """End the stage."""
-
-    def note(self, text: str) -> None:
-        """Say something once."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sedbench.info import (
+    Info,
+    MethodInfo,
+    MetricInfo,
+    ModelInfo,
+    Param,
+    ParamValue,
+    SoundbankInfo,
+    TaskInfo,
+)
+
+__all__ = [
+    "SPLITS",
+    "Answer",
+    "BoolArray",
+    "Cost",
+    "Event",
+    "FloatArray",
+    "FrameGrid",
+    "FrameScores",
+    "Info",
+    "IntArray",
+    "MethodInfo",
+    "MetricInfo",
+    "ModelInfo",
+    "PairTable",
+    "Param",
+    "ParamValue",
+    "Query",
+    "SoundbankInfo",
+    "Split",
+    "TaskInfo",
+    "frozen_mapping",
+]
 
 FloatArray = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
@@ -213,147 +247,6 @@ class Answer:
     decisions: FloatArray | None = None
     diagnostics: Mapping[str, FloatArray] = field(default_factory=dict)
     cost: Cost = Cost()
-
-
-ParamValue = int | float | str | bool
-
-
-@dataclass(frozen=True)
-class Param:
-    """A typed parameter of a method or model, set as ``name[param=value]``.
-
-    Attributes
-    ----------
-    name : str
-    default : int, float, str or bool
-        Its type is the parameter's type.
-    help : str
-        One line.
-    choices : tuple, optional
-        The only values allowed.
-    minimum, maximum : float, optional
-        Inclusive bounds of a number.
-    """
-
-    name: str
-    default: ParamValue
-    help: str = ""
-    choices: tuple[ParamValue, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-@dataclass(frozen=True)
-class Info:
-    """Cheap metadata of anything that can be registered.
-
-    Attributes
-    ----------
-    name : str
-        Lower-case letters, digits, ``-``, ``_``, ``.`` and ``+``.
-    summary : str
-        One line for listings.
-    reference : str
-        Where it comes from: authors, venue, year, DOI or arXiv id.
-    params : tuple of Param
-    """
-
-    name: str
-    summary: str
-    reference: str = ""
-    params: tuple[Param, ...] = ()
-
-
-@dataclass(frozen=True)
-class MethodInfo(Info):
-    """Metadata of a method, a detector or a baseline.
-
-    Attributes
-    ----------
-    kind : {"attribution", "detector", "baseline"}
-    supervision : {"none", "weak", "strong", "oracle"}
-        What it was told about time: nothing, clip labels for a framewise model,
-        frame labels, or the answer itself.
-    needs : frozenset of str
-        Any of ``"model"`` (the explained classifier), ``"gradients"``, ``"detector"``
-        (framewise weights of its own), ``"truth"``.
-    stochastic : bool
-        Whether ``--seed`` changes the answer.
-    version : int
-        Raise it when the answers change: cached answers of another version are not used.
-    """
-
-    kind: Literal["attribution", "detector", "baseline"] = "attribution"
-    supervision: Literal["none", "weak", "strong", "oracle"] = "none"
-    needs: frozenset[str] = frozenset({"model"})
-    stochastic: bool = False
-    version: int = 1
-
-
-@dataclass(frozen=True)
-class ModelInfo(Info):
-    """Metadata of a classifier family.
-
-    Attributes
-    ----------
-    variants : tuple of str
-        What can be trained: ``"classifier"`` first, then its framewise detectors.
-    weights : Path, optional
-        Folder of the weights that ship with it; listings read the cards there without
-        building the family.
-    """
-
-    variants: tuple[str, ...] = ("classifier",)
-    weights: Path | None = None
-
-
-@dataclass(frozen=True)
-class SoundbankInfo(Info):
-    """Metadata of a soundbank.
-
-    Attributes
-    ----------
-    licence : str
-    fetch : str
-        The command that gets its audio; empty where nothing has to be fetched.
-    """
-
-    licence: str = ""
-    fetch: str = ""
-
-
-@dataclass(frozen=True)
-class TaskInfo(Info):
-    """Metadata of a task; the factory returns the path of its ``task.toml``.
-
-    Attributes
-    ----------
-    default : bool
-        Whether it is the one that is run where none is named.
-    """
-
-    default: bool = False
-
-
-@dataclass(frozen=True)
-class MetricInfo(Info):
-    """Metadata of a metric.
-
-    Attributes
-    ----------
-    over : {"scores", "masks", "corpus", "model"}
-        What it is computed from.
-    unit : str
-    low, high : float
-        The range of its values.
-    higher_is_better : bool
-    """
-
-    over: Literal["scores", "masks", "corpus", "model"] = "masks"
-    unit: str = ""
-    low: float = 0.0
-    high: float = 1.0
-    higher_is_better: bool = True
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class ModelHandle:
         What the family declares.
     factory : callable
         Returns the family.
+    shipped : Path or None
+        Folder of the weights that ship with the family.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ModelHandle:
     device: str
     variants: tuple[str, ...]
     factory: Callable[[], Any]
+    shipped: Path | None = None
     _family: ModelFamily | None = field(default=None, repr=False)
     _loaded: dict[str, Classifier] = field(default_factory=dict, repr=False)
 
@@ -52,11 +55,6 @@ class ModelHandle:
         if self._family is None:
             self._family = self.factory()
         return self._family
-
-    @property
-    def shipped(self) -> Path | None:
-        """Where the family's shipped weights lie, if it ships any."""
-        return getattr(self.family, "shipped", None)
 
     def weights(self, variant: str) -> weight_files.Weights:
         """Find the weight file of one variant.

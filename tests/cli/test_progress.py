@@ -11,7 +11,7 @@ import pytest
 
 from sedbench.cli.progress import Bars
 from sedbench.cli.streams import reserved_stdout, write_json
-from sedbench.runner import Progress
+from sedbench.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sedbench import lookup, runner, trainer
+from sedbench import lookup, trainer
 from sedbench.models.scoring import clip_scores
+from sedbench.progress import Quiet
 from sedbench.registry import registry
 
 SEEDS = (0, 1, 2)
@@ -31,7 +32,7 @@ def main(name: str, split: str, seeds: Sequence[int] = SEEDS) -> None:
     for seed in seeds:
         model = lookup.find_model(f"{task.model}[seed={seed}]", task, known).handle()
         net = model.classifier()
-        data = trainer.examples(task, split, bank, net, 2, runner.Quiet())
+        data = trainer.examples(task, split, bank, net, 2, Quiet())
         with torch.no_grad():
             features = torch.from_numpy(data.features.astype(np.float32))
             found = torch.sigmoid(net.logits(features)).numpy()

@@ -19,15 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn, zeros
 
-from sedbench import runner
-from sedbench.answers import MethodRef, ModelRef
 from sedbench.data.index import write_index
 from sedbench.data.soundbank import Recording
 from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.models import weights
 from sedbench.models.contract import Classifier, Recipe
+from sedbench.refs import MethodRef, ModelRef
 from sedbench.tasks import load_task
 from sedbench.types import Answer, Cost, FrameScores, MethodInfo, Query, Split
+from sedbench.work import Work
 
 # A worker cannot import a conftest by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -202,7 +202,7 @@ class World:
             weights=tuple(("classifier", w.sha256) for w in found),
         )  # fmt: skip
 
-    def work(self, *methods: MethodRef, **options: Any) -> runner.Work:
+    def work(self, *methods: MethodRef, **options: Any) -> Work:
         settings = {
             "task": load_task(self.task),
             "bank": Bank,
@@ -212,7 +212,7 @@ class World:
             "shipped": lambda spec, seed: None,
             **options,
         }
-        return runner.Work(**settings)
+        return Work(**settings)
 
     def forget(self) -> None:
         """Remove the cached answers, but keep the rendered clips; forget who was asked."""

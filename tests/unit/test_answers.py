@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sedbench import answers
-from sedbench.answers import CHUNK, Answers, MethodRef, ModelRef
+from sedbench import answers, refs
+from sedbench.answers import CHUNK, Answers
 from sedbench.errors import DataError, NotApplicable, SedbenchError
+from sedbench.refs import MethodRef, ModelRef
 from sedbench.types import Answer, Cost, FrameGrid, FrameScores, MethodInfo, Query
 
 CLASSES = ("Dog", "Cat", "Blender")
@@ -255,7 +256,7 @@ def test_the_code_of_a_package_is_all_its_modules(tmp_path: Path) -> None:
         package.mkdir(parents=True)
         (package / "__init__.py").write_text('"""A package."""\n')
         (package / "inner.py").write_text(f"{body}  # {name}\n")
-        found.append(answers._code(package / "__init__.py"))
+        found.append(refs._code(package / "__init__.py"))
     assert found[0] == found[2] != found[1]
 
 

@@ -35,11 +35,11 @@ LONGEST = 350  # lines a module
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors types",
-        "files hookspecs methods schema spec stats workers",
-        "data environment metrics models protocol registry tasks",
+        "errors info types",
+        "files hookspecs methods progress schema spec stats workers",
+        "data environment metrics models protocol refs registry tasks",
         "answers items results",
-        "leaderboard lookup report runner trainer",
+        "leaderboard lookup report runner splits trainer work",
         "api",
         "cli __main__",
     )

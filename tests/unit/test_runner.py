@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import cloudpickle
 import pytest
 
-from sedbench import results, runner
-from sedbench.answers import MethodRef
+from sedbench import results, runner, work
 from sedbench.errors import DataError, MissingDataError, NotApplicable
+from sedbench.progress import Quiet
 from sedbench.protocol import evaluate
+from sedbench.refs import MethodRef
 from sedbench.results import Result
 from sedbench.types import Answer, MethodInfo, Query
 from sedbench_plugins.baselines import ORACLE, RANDOM, Oracle, Random
@@ -77,7 +78,7 @@ class Moody:
         return Random().answer(query, model)
 
 
-class Watching(runner.Quiet):
+class Watching(Quiet):
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -288,7 +289,7 @@ def test_what_makes_a_result_stale(world: World, monkeypatch: pytest.MonkeyPatch
     world.task.write_text(text.replace('title = "Tones"', 'title = "Two tones"'))
     assert world.work().identity(each) == names["now"]  # prose is no reason
     assert replace(plain_work, seed=1, jobs=7, limit=3).identity(each) == names["now"]
-    monkeypatch.setattr(runner, "RENDERER_VERSION", 10**6)
+    monkeypatch.setattr(work, "RENDERER_VERSION", 10**6)
     names["renderer"] = world.work().identity(each)
     assert len(set(names.values())) == len(names)
 

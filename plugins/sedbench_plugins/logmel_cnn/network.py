@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -189,8 +188,6 @@ def _channels_last(model: LogmelCnn) -> LogmelCnn:
 
 class LogmelCnnFamily:
     """Builds the classifier and its detectors."""
-
-    shipped = Path(__file__).parent / "weights"
 
     def build(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> LogmelCnn:
         """Build an untrained network of one variant."""
