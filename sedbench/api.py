@@ -100,7 +100,7 @@ class PlannedCell:
     state : {"stored", "to run"}
     clips : int
         Test clips.
-    calibration : {"shipped", "on validation", "-"}
+    calibration : {"shipped", "on validation"}
         Where thresholds come from.
     output : str
         The result file.
@@ -200,7 +200,7 @@ def plan(methods: Sequence[str], task: str | None = None, model: str | None = No
     work = prepare(methods, task, model, **options)
     cells = []
     for method in work.methods:
-        shipped = work.shipped(method.spec, work.seed)
+        shipped = work.shipped(method.spec, work.seed if method.info.stochastic else 0)
         known = shipped[1].provenance.get("identity") if shipped is not None else None
         matches = known == work.identity(method)
         cells.append(

@@ -228,19 +228,23 @@ def examples(  # noqa: PLR0917 - the facts of one training
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             write_atomic(path, buffer.getvalue())
-    try:
-        features, clips = (np.load(p, allow_pickle=False) for p in paths[:2])
-    except (OSError, ValueError) as error:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        raise DataError(f"the cached features were damaged: {error}", "run again") from error
+    features, clips = map(_read, paths[:2])
     edges = net.frame_edges(round(task.duration * task.sample_rate))
     return training.Examples(features, clips, partial(_frame_labels, paths[2], edges, task))
 
 
+def _read(path: Path) -> NDArray[Any]:
+    try:
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        path.unlink(missing_ok=True)  # then all of them are made again
+        raise DataError(f"the cached {path} was damaged: {error}", "run again") from error
+    return found
+
+
 def _frame_labels(path: Path, edges: NDArray[np.float64], task: TaskSpec) -> NDArray[np.bool_]:
     # Truth on the task's grid, looked up at the middle of each of the model's frames.
-    truth = np.load(path, allow_pickle=False)
+    truth = _read(path)
     middles = (edges[:-1] + edges[1:]) / 2
     columns = np.clip(np.searchsorted(task.grid.edges, middles) - 1, 0, task.grid.n_frames - 1)
     return np.asarray(truth[:, :, columns])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sedbench.models.weights import Weights
 
 # What the heading and the parameter table say already.
-_ELSEWHERE = ("name", "type", "summary", "params", "distribution_version", "weights")
+_ELSEWHERE = ("name", "type", "summary", "params", "distribution_version", "weights", "board")
 
 
 @click.command("show")
@@ -37,7 +37,8 @@ def command(name: str, kind: str | None, as_json: bool) -> int:
       sedbench show NAME               whatever has that name
       sedbench show NAME --kind tasks --json
 
-    A method's parameters are given as NAME[param=value,...], in quotes.
+    A method's parameters are given as NAME[param=value,...], in quotes. A task's page ends
+    with the board that ships, which needs no audio.
     """  # noqa: D301
     with reserved_stdout():
         found = _find(installed(), name.partition("[")[0].strip(), kind)
@@ -46,7 +47,16 @@ def command(name: str, kind: str | None, as_json: bool) -> int:
         return 0
     for number, each in enumerate(found):
         show(*([""] if number else []), *_page(each))
+        if each.get("board"):
+            _show_board(each["name"])
     return 0
+
+
+def _show_board(task: str) -> None:
+    from sedbench.cli.board import show_board
+    from sedbench.lookup import find_task
+
+    show_board(find_task(task, installed()))
 
 
 def _find(registry: Registry, name: str, kind: str | None) -> list[dict[str, Any]]:
@@ -84,6 +94,7 @@ def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
 
 
 def _task(entry: Entry) -> dict[str, Any]:
+    from sedbench.cli.board import brief, shipped
     from sedbench.metrics.catalogue import METRICS_VERSION
     from sedbench.tasks import load_task
 
@@ -105,6 +116,7 @@ def _task(entry: Entry) -> dict[str, Any]:
         "splits": {name: split.clips for name, split in task.splits.items()},
         "reference_methods": list(task.reference),
         "fingerprint": task.fingerprint(METRICS_VERSION),
+        "board": [brief(result) for result in shipped(task)],
     }
 
 
@@ -130,8 +142,9 @@ def _page(described: dict[str, Any]) -> list[RenderableType]:
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(no_wrap=True, style="dim")
     facts.add_column(overflow="fold")
+    told = {"citation"} if described.get("citation") == described.get("reference") else set()
     for key, value in described.items():
-        if key not in _ELSEWHERE and value not in ("", [], {}, None):
+        if key not in {*_ELSEWHERE, *told} and value not in ("", [], {}, None):
             facts.add_row(key.replace("_", " "), Text(_text(value)))
     page.append(facts)
     if described.get("params"):

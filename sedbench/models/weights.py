@@ -105,20 +105,28 @@ def load(weights: Weights) -> dict[str, Any]:
     ------
     HashMismatchError
         The file is not the one that its card records.
+    DataError
+        The file cannot be read, or holds no safetensors.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load as load_tensors
 
     try:
         content = weights.path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {weights.path}: {error.strerror}", "") from error
+        raise DataError(
+            f"cannot read {weights.path}: {error.strerror}", "check the file's permissions"
+        ) from error
+    hint = "delete it and train again, or reinstall sedbench if it was shipped"
     if sha256(content) != weights.sha256:
         raise HashMismatchError(
-            f"{weights.path} is not the file that its card records (sha256 differs)",
-            "delete it and train again, or reinstall sedbench if it was shipped",
+            f"{weights.path} is not the file that its card records (sha256 differs)", hint
         )
-    tensors = load_tensors(content)
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise DataError(f"{weights.path} holds no safetensors: {error}", hint) from error
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
 
 
