@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +67,14 @@ def plugin_module(*offers: tuple[Info, Any]) -> types.ModuleType:
 def source(name: str, load: Callable[[], Any], distribution: str = "acme") -> registry.Source:
     """An entry point as the loader sees it."""
     return registry.Source(name, distribution, "1.2", load)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_as_from_a_terminal() -> Iterator[None]:
+    """Undo a SIGINT that was ignored from the start, as it is in a shell's background job."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

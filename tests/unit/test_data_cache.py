@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -16,6 +18,9 @@ from sedbench.data.soundbank import Recording
 from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.errors import DataError, HashMismatchError
 from sedbench.tasks import TaskSpec, load_task
+
+# A worker cannot import a test module by its name.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 RATE = 8000
 CLIPS = 10
