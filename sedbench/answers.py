@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,30 @@ class Answers:
     seconds: float = 0.0
     resolution: float = 0.0
     cached: int = 0
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """The answers in several rotations, one after the other."""
+
+        def join(arrays: Sequence[NDArray[Any] | None]) -> Any:
+            known = [array for array in arrays if array is not None]
+            return np.concatenate(known) if len(known) == len(arrays) else None
+
+        first = parts[0]
+        return cls(
+            scores=np.concatenate([part.scores for part in parts]),
+            mask=join([part.mask for part in parts]),
+            own=join([part.own for part in parts]),
+            diagnostics={
+                name: np.concatenate([part.diagnostics[name] for part in parts])
+                for name in first.diagnostics
+            },
+            forward=sum(part.forward for part in parts),
+            backward=sum(part.backward for part in parts),
+            seconds=sum(part.seconds for part in parts),
+            resolution=first.resolution,
+            cached=sum(part.cached for part in parts),
+        )
 
 
 Parts = dict[str, NDArray[Any]]
@@ -219,10 +243,8 @@ def _key(method: MethodRef, model: ModelRef, query: Query, data: str) -> str:
             method.spec,
             method.info.version,
             method.code(),
-            query.seed if method.info.stochastic else None,
-            [model.canonical, model.weights_of(method.info), model.device]
-            if method.info.needs - {"truth"}
-            else [],
+            query.seed if method.seeded else None,
+            [model.canonical, behind, model.device] if (behind := model.behind(method)) else [],
             query.clip_ids,
             query.pairs.tolist(),
             [query.grid.duration, query.grid.frame],

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 from sedbench import leaderboard, runner
 from sedbench.environment import commit_state, environment
 from sedbench.errors import NothingSelectedError, UsageError
-from sedbench.lookup import check_params, find_method, find_model, find_task
-from sedbench.progress import Progress, Quiet
+from sedbench.lookup import check_params, find_method, find_models, find_task
+from sedbench.progress import Progress
 from sedbench.refs import MethodRef
 from sedbench.registry import registry
 from sedbench.results import Result, result_path
@@ -25,8 +25,6 @@ from sedbench.workers import default_jobs
 
 if TYPE_CHECKING:
     import pandas
-
-    from sedbench.trainer import Trained
 
 
 class Results(Sequence[Result]):
@@ -200,7 +198,7 @@ def plan(methods: Sequence[str], task: str | None = None, model: str | None = No
     work = prepare(methods, task, model, **options)
     cells = []
     for method in work.methods:
-        shipped = work.shipped(method.spec, work.seed if method.info.stochastic else 0)
+        shipped = work.shipped(method.spec, work.seed if method.seeded else 0)
         known = shipped[1].provenance.get("identity") if shipped is not None else None
         matches = known == work.identity(method)
         cells.append(
@@ -210,7 +208,7 @@ def plan(methods: Sequence[str], task: str | None = None, model: str | None = No
                 method.spec,
                 work.seed,
                 "to run" if stored(work, method) is None else "stored",
-                min(work.limit or 10**9, work.task.splits["test"].clips),
+                min(work.limit or 10**9, work.task.count("test")),
                 "shipped" if matches and not work.recalibrate else "on validation",
                 str(work.path(method)),
             )
@@ -250,21 +248,22 @@ def prepare(
         method = find_method(text, known)
         check_params(method)
         chosen[method.spec] = method
-    model_ref = find_model(model or task_spec.model, task_spec, known, device=device)
+    models = find_models(model or task_spec.model, task_spec, known, device=device)
+    canonical = models[0].canonical
     board = leaderboard.board_folder()
 
     def shipped(method: str, of_seed: int) -> tuple[Path, Result] | None:
         if board is None:
             return None
-        found = leaderboard.find(task_spec.name, model_ref.canonical, method, of_seed)
+        found = leaderboard.find(task_spec.name, canonical, method, of_seed)
         if found is None:
             return None
-        return result_path(board, task_spec.name, model_ref.canonical, method, of_seed), found
+        return result_path(board, task_spec.name, canonical, method, of_seed), found
 
     return Work(
         task=task_spec,
         bank=known.get("soundbanks", task_spec.soundbank).factory,
-        model=model_ref,
+        models=models,
         methods=tuple(chosen.values()),
         output=results_root(output),
         shipped=shipped,
@@ -275,71 +274,6 @@ def prepare(
         recalibrate=recalibrate,
         timeout=timeout,
         provenance={"command": command, "environment": environment(), "commit": commit_state()},
-    )
-
-
-def train(
-    what: str,
-    task: str | None = None,
-    model: str | None = None,
-    *,
-    seed: int = 0,
-    device: str = "auto",
-    jobs: int | None = None,
-    resume: bool = True,
-    progress: Progress | None = None,
-    root: Path | None = None,
-) -> Trained:
-    """Train one variant of a model on a task.
-
-    Parameters
-    ----------
-    what : str
-        A variant that the model declares, for instance ``classifier``.
-    task : str, optional
-        The default task unless given.
-    model : str, optional
-        The family; the task's own unless given.
-    seed : int
-        Of the initialisation and the order of the clips; also the weights' number.
-    device : {"auto", "cpu", "cuda"}
-    jobs : int, optional
-        Processes that render the clips.
-    resume : bool
-        Go on from an interrupted training.
-    progress : Progress, optional
-    root : Path, optional
-        Where the weights go; the data folder unless given.
-
-    Returns
-    -------
-    Trained
-
-    Raises
-    ------
-    SedbenchError
-        A name that nothing answers to, or data that is missing.
-    """
-    from sedbench import trainer
-
-    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1)):
-        if value is not None and value < least:
-            raise UsageError(f"{name} must be at least {least}, got {value}")
-    known = registry()
-    task_spec = find_task(task, known)
-    family = (model or task_spec.model).partition("[")[0]
-    ref = find_model(f"{family}[seed={seed}]", task_spec, known, device=device)
-    return trainer.train_variant(
-        task_spec,
-        known.get("soundbanks", task_spec.soundbank).factory,
-        ref,
-        what,
-        command=f"sedbench train {what} --model {family} --task {task_spec.name} --seed {seed}",
-        commit=str(commit_state().get("commit") or "unknown"),
-        progress=progress if progress is not None else Quiet(),
-        jobs=jobs or default_jobs(),
-        resume=resume,
-        root=root,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 ParamValue = int | float | str | bool
 
@@ -69,7 +70,13 @@ class MethodInfo(Info):
         Any of ``"model"`` (the explained classifier), ``"gradients"``, ``"detector"``
         (framewise weights of its own), ``"truth"``.
     stochastic : bool
-        Whether ``--seed`` changes the answer.
+        Whether ``--seed`` can change the answer.
+    seeded_by : tuple of (str, value)
+        Where it does so only for some values of parameters: those parameters and values.
+        Empty where it always does.
+    variant : str
+        The trained variant that a detector reads, with its parameters in braces:
+        ``"fw-ws-{pooling}"``. Empty where its answers may depend on any of them.
     version : int
         Raise it when the answers change: cached answers of another version are not used.
     """
@@ -78,6 +85,8 @@ class MethodInfo(Info):
     supervision: Literal["none", "weak", "strong", "oracle"] = "none"
     needs: frozenset[str] = frozenset({"model"})
     stochastic: bool = False
+    seeded_by: tuple[tuple[str, ParamValue], ...] = ()
+    variant: str = ""
     version: int = 1
 
 
@@ -92,10 +101,24 @@ class ModelInfo(Info):
     weights : Path, optional
         Folder of the weights that ship with it; listings read the cards there without
         building the family.
+    trains : bool
+        Whether every task needs weights of its own. A model that knows its classes from
+        elsewhere has none to train.
+    pretrained : tuple of (str, str)
+        Name and sha256 of each file that has to be fetched: they decide its answers too.
+    fetch : str
+        The command that gets them; empty where nothing has to be fetched.
+    source : callable, optional
+        Returns, without heavy imports, what brings them: an object with
+        ``bring(source, check, progress)``.
     """
 
     variants: tuple[str, ...] = ("classifier",)
     weights: Path | None = None
+    trains: bool = True
+    pretrained: tuple[tuple[str, str], ...] = ()
+    fetch: str = ""
+    source: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ def _members(scored: Scored) -> _Members:
         "label.index": table.label.astype(np.int32),
         "grid.number": np.array([table.grid.duration, table.grid.frame], np.float64),
     }
+    if scored.fold is not None:
+        members["fold.index"] = scored.fold.astype(np.int32)
     values: dict[str, NDArray[Any]] = {
         "scores": scored.scores,
         "scored": scored.scored,
@@ -170,6 +172,7 @@ def _scored(members: Mapping[str, NDArray[Any]], split: str) -> Scored:
         mask=optional("mask", grid.n_frames),
         detected=required("detected", len(classes)),
         own=optional("own", len(classes)),
+        fold=own["fold.index"].astype(np.int64) if "fold.index" in own else None,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sedbench import spec
-from sedbench.errors import NothingSelectedError, UsageError
+from sedbench.errors import DataError, NothingSelectedError, UsageError
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.registry import Entry, Registry, registry
-from sedbench.tasks import TaskSpec, load_task
+from sedbench.taskfile import load_task
+from sedbench.tasks import TaskSpec
 from sedbench.types import MethodInfo, ModelInfo
 
 
@@ -50,34 +51,91 @@ def check_params(method: MethodRef) -> None:
         return
 
 
+def check_fold(task: TaskSpec, fold: int | None) -> int | None:
+    """See that a fold is given where a task has folds, and is one of them.
+
+    Raises
+    ------
+    UsageError
+        It is not.
+    """
+    if not task.folds and fold is not None:
+        raise UsageError(f"task {task.name!r} has no folds", "leave --fold out")
+    if task.folds and (fold is None or not 0 <= fold < task.folds):
+        raise UsageError(
+            f"task {task.name!r} has {task.folds} folds, and {fold} is none of them",
+            f"--fold 0 to {task.folds - 1}",
+        )
+    return fold
+
+
 def find_model(
-    text: str, task: TaskSpec, known: Registry | None = None, *, device: str = "auto"
+    text: str,
+    task: TaskSpec,
+    known: Registry | None = None,
+    *,
+    device: str = "auto",
+    fold: int | None = None,
 ) -> ModelRef:
-    """Find a model for a task, with the hashes of its weight files of that seed."""
+    """Find a model for a task, with the hashes of its weight files of that seed.
+
+    Parameters
+    ----------
+    text : str
+        ``name`` or ``name[param=value]``.
+    task : TaskSpec
+    known : Registry, optional
+    device : {"auto", "cpu", "cuda"}
+    fold : int, optional
+        The rotation of a task in folds.
+
+    Raises
+    ------
+    DataError
+        The weights were trained for other classes than the task's.
+    """
     from sedbench.models import weights
     from sedbench.models.store import pick_device
 
     parsed = spec.parse(text)
     entry: Entry = (known or registry()).get("models", parsed.name)
-    assert isinstance(entry.info, ModelInfo)
-    params = spec.resolve(parsed, entry.info)
+    info = entry.info
+    assert isinstance(info, ModelInfo)
+    params = spec.resolve(parsed, info)
     seed = int(params.get("seed", 0))
-    shipped = entry.info.weights
-    hashes = {
-        w.path.stem.removesuffix(f"-s{seed}"): w.sha256
-        for w in weights.available(entry.info.name, shipped, task.name)
-        if w.path.stem.endswith(f"-s{seed}")
-    }
+    ending = weights.stem("", seed, fold)
+    hashes = {}
+    for found in weights.available(info.name, info.weights, task.trained_on):
+        if not found.path.stem.endswith(ending):
+            continue
+        if tuple(found.card.get("classes", task.classes)) != task.classes:
+            raise DataError(
+                f"{found.path} was trained for other classes than those of task {task.name!r}",
+                f"train {info.name!r} on {task.trained_on!r} again",
+            )
+        hashes[found.path.stem.removesuffix(ending)] = found.sha256
     return ModelRef(
-        name=entry.info.name,
-        canonical=spec.canonical(entry.info, params),
-        task=task.name,
+        name=info.name,
+        canonical=spec.canonical(info, params),
+        task=task.trained_on,
         classes=task.classes,
         sample_rate=task.sample_rate,
         seed=seed,
         device=pick_device(device),
-        variants=entry.info.variants,
+        variants=info.variants,
         factory=entry.factory,
-        shipped=shipped,
+        shipped=info.weights,
         weights=tuple(sorted(hashes.items())),
+        fold=fold if info.trains else None,
+        trains=info.trains,
+        pretrained=info.pretrained,
+    )
+
+
+def find_models(
+    text: str, task: TaskSpec, known: Registry | None = None, *, device: str = "auto"
+) -> tuple[ModelRef, ...]:
+    """Find the model of each rotation of a task; see :func:`find_model`."""
+    return tuple(
+        find_model(text, task, known, device=device, fold=turn.fold) for turn in task.rotations
     )

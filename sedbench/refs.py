@@ -31,6 +31,7 @@ class ModelRef:
     name, canonical : str
         The family's name, and with its parameters.
     task : str
+        The task that the weights were trained on.
     classes : tuple of str
     sample_rate, seed : int
     device : str
@@ -40,6 +41,12 @@ class ModelRef:
         Variant and sha256 of every weight file of that seed.
     shipped : Path or None
         Folder of the weights that ship with the family.
+    fold : int or None
+        The rotation of a task in folds whose weights these are.
+    trains : bool
+        Whether a task needs weights of its own.
+    pretrained : tuple of (str, str)
+        Name and sha256 of every fetched file that decides the answers.
     """
 
     name: str
@@ -53,6 +60,9 @@ class ModelRef:
     factory: Callable[[], Any]
     weights: tuple[tuple[str, str], ...] = ()
     shipped: Path | None = None
+    fold: int | None = None
+    trains: bool = True
+    pretrained: tuple[tuple[str, str], ...] = ()
 
     def handle(self) -> ModelHandle:
         """Load the model; one a process."""
@@ -62,15 +72,22 @@ class ModelRef:
         """Give the hash of the explained classifier's weights."""
         return dict(self.weights).get(self.variants[0])
 
-    def weights_of(self, info: MethodInfo) -> list[tuple[str, str]]:
-        """List the weights that a method's answer can depend on."""
-        if "detector" in info.needs:
-            return list(self.weights)
-        explained = self.variants[0] if info.needs & {"model", "gradients"} else None
-        return [(variant, digest) for variant, digest in self.weights if variant == explained]
+    def code(self) -> str:
+        """Sha256 over the code of the family and of the shared front end; comments do not count."""
+        front = Path(__file__).parent / "models" / "frontend.py"
+        return sha256(f"{code_of(self.factory)}{_code(front)}".encode())
+
+    def behind(self, method: MethodRef) -> list[object]:
+        """Tell everything about the model that a method's answers can depend on."""
+        needs = method.info.needs
+        if not needs & {"model", "gradients", "detector"}:
+            return []
+        read = method.variant if "detector" in needs else self.variants[0]
+        weights = [(v, digest) for v, digest in self.weights if read in ("", v)]
+        return [weights, self.pretrained, self.code()]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=6)  # the rotations of a task in five folds
 def _handle(ref: ModelRef) -> ModelHandle:
     from sedbench.models.store import ModelHandle
 
@@ -84,6 +101,8 @@ def _handle(ref: ModelRef) -> ModelHandle:
         ref.variants,
         ref.factory,
         ref.shipped,
+        ref.fold,
+        ref.trains,
     )
 
 
@@ -107,9 +126,26 @@ class MethodRef:
 
     def code(self) -> str:
         """Sha256 over the code of the method's module or package; comments do not count."""
-        module = inspect.getmodule(getattr(self.factory, "func", self.factory))
-        file = getattr(module, "__file__", None)
-        return "unknown" if file is None else _code(Path(file))
+        return code_of(self.factory)
+
+    @property
+    def seeded(self) -> bool:
+        """Whether ``--seed`` changes the answers, with these parameters."""
+        info = self.info
+        when = info.seeded_by
+        return info.stochastic and (not when or any(self.params[k] == v for k, v in when))
+
+    @property
+    def variant(self) -> str:
+        """The trained variant that a detector reads; empty where it does not say."""
+        return self.info.variant.format(**self.params)
+
+
+def code_of(factory: Callable[..., Any]) -> str:
+    """Sha256 over the code of the module or package that a factory stands in."""
+    module = inspect.getmodule(getattr(factory, "func", factory))
+    file = getattr(module, "__file__", None)
+    return "unknown" if file is None else _code(Path(file))
 
 
 @lru_cache

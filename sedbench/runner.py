@@ -76,7 +76,8 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
             "method_version": info.version,
             "method_code": method.code(),
             "metrics_version": METRICS_VERSION,
-            "weights": dict(work.model.weights),
+            "weights": _weights(work),
+            "pretrained": dict(work.model.pretrained),
             "device": work.model.device,
             "started": started.isoformat(timespec="seconds"),
         },
@@ -102,6 +103,14 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
         return result
     recorded = {"file": result_files.items_path(path).name, "sha256": sha256(items)}
     return replace(result, items=recorded)
+
+
+def _weights(work: Work) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for model in work.models:
+        ending = "" if model.fold is None else f"-f{model.fold}"
+        named |= {f"{variant}{ending}": digest for variant, digest in model.weights}
+    return named
 
 
 def _reason(error: Exception) -> str:
@@ -153,7 +162,7 @@ def _validation(work: Work, splits: Splits, method: MethodRef) -> Scored:
     # Thresholds come from validation scores. Those of a shipped result that depends on the
     # same task, weights and code are the ones that would be computed here.
     if not work.recalibrate:
-        shipped = work.shipped(method.spec, work.seed if method.info.stochastic else 0)
+        shipped = work.shipped(method.spec, work.seed if method.seeded else 0)
         if shipped is not None:
             path, result = shipped
             if result.provenance.get("identity") == work.identity(method):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +16,12 @@ from sedbench.data.render import RENDERER_VERSION
 from sedbench.files import fingerprint
 from sedbench.progress import Progress
 from sedbench.protocol import Scored
-from sedbench.refs import MethodRef
+from sedbench.refs import MethodRef, ModelRef
 from sedbench.types import Answer, FrameScores, MethodInfo, Query, Split
 from sedbench.work import Work
+
+_Block = tuple[Split, int | None, int]
+"""Index, fold of it, and how many of its clips."""
 
 
 class _ClipDecisions:
@@ -43,41 +47,74 @@ _CLASSIFIER = MethodRef(
 
 
 class Splits:
-    """Rendered clips and the classifier's decisions, each made once, when first needed."""
+    """Rendered clips and the classifier's decisions, each made once, when first needed.
+
+    A *block* is what one index holds for one rotation: a whole split, or one fold of it. In a
+    task in folds a split is asked for block by block, each with the rotation's own model.
+    """
 
     def __init__(self, work: Work, progress: Progress) -> None:
         self._work = work
         self._progress = progress
-        self._rendered: dict[Split, RenderedSplit] = {}
-        self._detected: dict[Split, NDArray[np.float32]] = {}
+        self._rendered: dict[_Block, RenderedSplit] = {}
+        self._detected: dict[tuple[_Block, ModelRef], NDArray[np.float32]] = {}
 
-    def rendered(self, split: Split) -> RenderedSplit:
-        """Render the clips of a split, at most ``limit``."""
-        if split not in self._rendered:
-            work = self._work
-            total = min(work.task.splits[split].clips, work.limit or 10**9)
-            self._progress.start(f"render {split} clips", total)
-            self._rendered[split] = render_split(
-                work.task,
-                split,
-                work.bank,
-                limit=work.limit,
-                jobs=work.jobs,
-                progress=lambda *_: self._progress.advance(),
-            )
-            self._progress.finish()
-        return self._rendered[split]
+    def _turns(self, split: Split) -> Iterator[tuple[int, ModelRef, list[_Block]]]:
+        # ``--limit`` takes the first clips of the test index, and as many of each validation.
+        task, limit = self._work.task, self._work.limit or 10**9
+        left = limit
+        for number, (turn, model) in enumerate(zip(task.rotations, self._work.models, strict=True)):
+            if left <= 0:
+                return
+            room, blocks = (left if split == "test" else limit), []
+            for source, fold in turn.blocks(split):
+                count = min(room, task.count(source, fold))
+                room -= count
+                if count:
+                    blocks.append((source, fold, count))
+            left -= min(left, task.count("test", turn.fold))
+            yield number, model, blocks
 
-    def detected(self, split: Split) -> NDArray[np.float32]:
-        """Ask the explained classifier for clip probabilities, shape (clips, classes)."""
-        if split not in self._detected:
-            clips = self.rendered(split)
-            self._progress.start(f"classify {split} clips", len(clips.clip_ids))
-            got = self._ask(_CLASSIFIER, split, np.zeros((0, 2), np.int64), None)
+    def _clips(self, split: Split) -> int:
+        return sum(count for _, _, blocks in self._turns(split) for _, _, count in blocks)
+
+    def rendered(self, split: Split) -> list[RenderedSplit]:
+        """Render the clips of a split, at most ``limit``; one entry a block."""
+        work = self._work
+        todo = [block for _, _, blocks in self._turns(split) for block in blocks]
+        if any(block not in self._rendered for block in todo):
+            self._progress.start(f"render {split} clips", sum(count for _, _, count in todo))
+            for block in todo:
+                if block in self._rendered:
+                    self._progress.advance(block[2])
+                    continue
+                source, fold, count = block
+                self._rendered[block] = render_split(
+                    work.task,
+                    source,
+                    work.bank,
+                    fold=fold,
+                    limit=count,
+                    jobs=work.jobs,
+                    progress=lambda *_: self._progress.advance(),
+                )
             self._progress.finish()
-            assert got.own is not None
-            self._detected[split] = got.own
-        return self._detected[split]
+        return [self._rendered[block] for block in todo]
+
+    def detected(self, split: Split) -> None:
+        """Ask the explained classifier for clip probabilities, shape (clips, classes) a block."""
+        self.rendered(split)
+        todo = [(block, model) for _, model, blocks in self._turns(split) for block in blocks]
+        if all(key in self._detected for key in todo):
+            return
+        self._progress.start(f"classify {split} clips", sum(block[2] for block, _ in todo))
+        for key in todo:
+            if key not in self._detected:
+                block, model = key
+                got = self._ask(_CLASSIFIER, model, block, np.zeros((0, 2), np.int64), None)
+                assert got.own is not None
+                self._detected[key] = got.own
+        self._progress.finish()
 
     def scored(self, method: MethodRef, split: Split) -> tuple[Scored, Answers]:
         """Ask a method for its answers on a split.
@@ -85,15 +122,28 @@ class Splits:
         Attributions are asked for the pairs that the classifier detects, which are the
         only ones they are scored on; what is cheap is asked for all.
         """
-        clips, detected = self.rendered(split), self.detected(split)
+        self.detected(split)
+        self._progress.start(f"{method.spec} on {split}", self._clips(split))
+        parts, answers, folds = [], [], []
+        for number, model, blocks in self._turns(split):
+            for block in blocks:
+                part, got = self._score(method, model, block)
+                parts.append(part)
+                answers.append(got)
+                folds.append(number)
+        self._progress.finish()
+        if self._work.task.folds:
+            return Scored.joined(parts, folds), Answers.joined(answers)
+        return parts[0], answers[0]
+
+    def _score(self, method: MethodRef, model: ModelRef, block: _Block) -> tuple[Scored, Answers]:
+        clips, detected = self._rendered[block], self._detected[block, model]
         table, task = clips.pairs, self._work.task
         asked = np.ones(len(table), bool)
         if method.info.kind == "attribution":
             asked = detected[table.clip, table.label] > task.threshold
         pairs = np.stack([table.clip, table.label], axis=1)[asked]
-        self._progress.start(f"{method.spec} on {split}", len(clips.clip_ids))
-        got = self._ask(method, split, pairs, table.truths[task.truth][asked])
-        self._progress.finish()
+        got = self._ask(method, model, block, pairs, table.truths[task.truth][asked])
         scores = np.zeros((len(table), table.grid.n_frames), np.float32)
         scores[asked] = got.scores
         mask = None
@@ -109,12 +159,17 @@ class Splits:
         return fingerprint([work.task.fingerprint(), work.bank().fingerprint(), RENDERER_VERSION])
 
     def _ask(
-        self, method: MethodRef, split: Split, pairs: NDArray[np.int64], truth: Any
+        self,
+        method: MethodRef,
+        model: ModelRef,
+        block: _Block,
+        pairs: NDArray[np.int64],
+        truth: Any,
     ) -> Answers:
-        work, clips = self._work, self.rendered(split)
+        work, clips = self._work, self._rendered[block]
         return answering.ask(
             method,
-            work.model,
+            model,
             clip_ids=clips.clip_ids,
             waveforms=clips.waveforms,
             pairs=pairs,

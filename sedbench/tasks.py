@@ -1,8 +1,15 @@
-"""A task: what is listened to and how it is scored, declared in a ``task.toml``.
+"""A task: what is listened to and how it is scored.
 
-A task is data, no code. Its file names the classes, the soundbank, the frozen index of
-each split with its sha256, the truth that scores count against, and why the task exists.
-Every key is known: an unknown one, or one of the wrong type, is an error.
+A task is data, no code (:mod:`sedbench.taskfile` reads it). It names the classes, the
+soundbank, the frozen index of each split with its sha256, the truth that scores count
+against, and why the task exists.
+
+A task *in folds* tests every recording once. Its indices hold the same number of clips for
+each fold, fold by fold, from recordings of that fold alone; :class:`Rotation` says which
+folds are learnt from, chosen on and tested in turn.
+
+A task *with conditions* renders every soundscape of its index once a condition. One of
+*annotated recordings* has windows cut from them in place of soundscapes.
 
 The *fingerprint* is a hash over what decides a score: the canonical task without its prose,
 the contents of its indices, and the version of the metrics. Results of another fingerprint
@@ -13,44 +20,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
+from sedbench.data.conditions import Conditions
+from sedbench.data.excerpts import read_excerpts
 from sedbench.data.index import read_index
-from sedbench.data.recipe import KEYS as RECIPE_KEYS
-from sedbench.data.recipe import Recipe, read_recipe
-from sedbench.data.soundscape import Soundscape
-from sedbench.data.strict import Table
-from sedbench.errors import DataError, TaskFileError
-from sedbench.types import SPLITS, FrameGrid, Split, frozen_mapping
+from sedbench.data.recipe import Recipe
+from sedbench.data.soundscape import Excerpt, Soundscape
+from sedbench.errors import DataError
+from sedbench.types import FrameGrid, Split
 
 Truth = Literal["extent", "activity"]
-
-_PROSE = ("title", "summary", "licence", "citation", "reason")
-_TOP = (
-    "name",
-    "version",
-    *_PROSE,
-    "model",
-    "soundbank",
-    "sample_rate",
-    "duration",
-    "frame",
-    "classes",
-    "truth",
-    "detection",
-    "reference",
-    "bank",
-    "soundscapes",
-    "splits",
-    "published",
-)
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+Clip = Soundscape | Excerpt
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,54 @@ class SplitSpec:
     index: Path
     sha256: str
     clips: int
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """One turn of a task in folds, or the only one of a task without.
+
+    Attributes
+    ----------
+    fold : int or None
+        The fold that is tested; None where the task has no folds.
+    validation, train : tuple of int
+        The folds that thresholds and epochs are chosen on, and those that are learnt from.
+    """
+
+    fold: int | None = None
+    validation: tuple[int, ...] = ()
+    train: tuple[int, ...] = ()
+
+    def blocks(self, split: Split) -> tuple[tuple[Split, int | None], ...]:
+        """The index, and the fold of it, that each part of a split comes from."""
+        if self.fold is None:
+            return ((split, None),)
+        if split == "train":
+            return tuple(("train", fold) for fold in self.train)
+        if split == "validation":  # the test clips of other folds
+            return tuple(("test", fold) for fold in self.validation)
+        return ((split, self.fold),)
+
+
+def rotations(folds: int, validation: str = "next") -> tuple[Rotation, ...]:
+    """List the turns of a task.
+
+    Parameters
+    ----------
+    folds : int
+        0 for a task without folds.
+    validation : {"next", "others"}
+        Thresholds are chosen on the next fold, which is then not learnt from; or on all
+        others, where nothing is learnt.
+    """
+    if not folds:
+        return (Rotation(),)
+    turns = []
+    for fold in range(folds):
+        others = tuple((fold + i) % folds for i in range(1, folds))
+        chosen = others if validation == "others" else others[:1]
+        turns.append(Rotation(fold, chosen, tuple(sorted(set(others) - set(chosen)))))
+    return tuple(turns)
 
 
 @dataclass(frozen=True)
@@ -122,8 +154,15 @@ class TaskSpec:
         Methods that are always shown for comparison.
     bank_fingerprint : str
         The soundbank's fingerprint at freezing; empty where it is not recorded.
-    recipe : Recipe
-        What the soundscapes were drawn from.
+    recipe : Recipe or None
+        What the soundscapes were drawn from; None for annotated recordings.
+    conditions : Conditions or None
+        What every soundscape is rendered under, once each.
+    folds : int
+        0 where there are none.
+    rotations : tuple of Rotation
+    trained_on : str
+        The task whose classifiers are explained: this one, or another one with its classes.
     splits : mapping of str to SplitSpec
     published_note : str
     published : tuple of PublishedRow
@@ -149,7 +188,11 @@ class TaskSpec:
     threshold: float
     reference: tuple[str, ...]
     bank_fingerprint: str
-    recipe: Recipe
+    recipe: Recipe | None
+    conditions: Conditions | None
+    folds: int
+    rotations: tuple[Rotation, ...]
+    trained_on: str
     splits: Mapping[str, SplitSpec]
     published_note: str
     published: tuple[PublishedRow, ...]
@@ -177,8 +220,19 @@ class TaskSpec:
         text = json.dumps([self.canonical, indices, metrics_version], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def soundscapes(self, split: Split) -> tuple[Soundscape, ...]:
-        """The frozen specifications of one split, in the index's order.
+    def count(self, split: Split, fold: int | None = None) -> int:
+        """Number of clips that a split, or one fold of it, holds; conditions counted."""
+        base = self._spec(split).clips // (1 if fold is None else self.folds)
+        return base * (len(self.conditions.values) if self.conditions else 1)
+
+    def clips(self, split: Split, fold: int | None = None) -> tuple[Clip, ...]:
+        """The frozen specifications of one split in the index's order, once a condition.
+
+        Parameters
+        ----------
+        split : {"train", "validation", "test", "development"}
+        fold : int, optional
+            Only those of one fold.
 
         Raises
         ------
@@ -187,135 +241,45 @@ class TaskSpec:
         HashMismatchError
             The index is not the one that was frozen.
         """
+        spec = self._spec(split)
+        found: tuple[Clip, ...]
+        if self.recipe is None:
+            found = read_excerpts(spec.index, spec.sha256)
+        else:
+            found = read_index(spec.index, spec.sha256)
+        if len(found) != spec.clips:
+            raise DataError(
+                f"{spec.index} holds {len(found)} clips, the task says {spec.clips}",
+                "freeze the task again, as another version",
+            )
+        known = set(self.classes)
+        for clip in found:
+            if clip.split != split or abs(clip.duration - self.duration) > 1e-9:
+                raise DataError(
+                    f"{spec.index}: {clip.id} has another split or duration than the task"
+                )
+            if isinstance(clip, Soundscape) and (strange := {e.label for e in clip.events} - known):
+                raise DataError(f"{spec.index}: {clip.id}: {sorted(strange)[0]!r} is not a class")
+        if self.folds:
+            size = spec.clips // self.folds
+            cuts = range(self.folds) if fold is None else (fold,)
+            found = tuple(
+                _in_fold(clip, cut) for cut in cuts for clip in found[cut * size : (cut + 1) * size]
+            )
+        if self.conditions is not None:
+            found = self.conditions.expand(c for c in found if isinstance(c, Soundscape))
+        return found
+
+    def _spec(self, split: Split) -> SplitSpec:
         if split not in self.splits:
             raise DataError(
                 f"task {self.name!r} has no {split} split", f"it has: {', '.join(self.splits)}"
             )
-        spec = self.splits[split]
-        soundscapes = read_index(spec.index, spec.sha256)
-        if len(soundscapes) != spec.clips:
-            raise DataError(
-                f"{spec.index} holds {len(soundscapes)} clips, the task says {spec.clips}",
-                "freeze the task again, as another version",
-            )
-        known = set(self.classes)
-        for s in soundscapes:
-            if s.split != split or abs(s.duration - self.duration) > 1e-9:
-                raise DataError(f"{spec.index}: {s.id} has another split or duration than the task")
-            if strange := {e.label for e in s.events} - known:
-                raise DataError(f"{spec.index}: {s.id}: {sorted(strange)[0]!r} is not a class")
-        return soundscapes
+        return self.splits[split]
 
 
-def load_task(path: Path | str) -> TaskSpec:
-    """Read a task's file.
-
-    Parameters
-    ----------
-    path : Path or str
-        A ``task.toml``.
-
-    Raises
-    ------
-    TaskFileError
-        The file is absent, is no TOML, or a key is unknown, missing or of the wrong type;
-        the message names the file and the key.
-    """
-    path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TaskFileError(f"there is no task file {path}", "check the path") from None
-    except OSError as error:
-        raise TaskFileError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TaskFileError(f"{path} is not TOML: {error}", "correct the file there") from error
-    return _read(Table(values, str(path), _TOP), path)
-
-
-def _read(top: Table, path: Path) -> TaskSpec:
-    name = top.text("name")
-    if not _NAME.match(name):
-        raise top.error("name", f"{name!r} is not a name", "lower-case letters, digits, - _ . +")
-    classes = top.texts("classes")
-    if not classes or any(not c or "/" in c for c in classes):
-        raise top.error("classes", "expected at least one label, none empty or with a slash")
-    frame = top.number("frame", 0.1, above=0)
-    duration = top.number("duration", above=0)
-    if duration < frame:
-        raise top.error("duration", f"{duration} s is shorter than a frame of {frame} s")
-    truth = top.table("truth", ("primary",)).choice("primary", ("extent", "activity"))
-    detection = top.table("detection", ("threshold",), required=False)
-    threshold = detection.number("threshold", 0.5)
-    if not 0 < threshold < 1:
-        raise detection.error("threshold", f"expected a probability within (0, 1), got {threshold}")
-    bank = top.table("bank", ("fingerprint",), required=False)
-    published = top.table("published", ("note", "rows"), required=False)
-    rows = published.tables("rows", ("method", "iou", "f1", "pg"))
-    return TaskSpec(
-        path=path,
-        name=name,
-        version=top.integer("version", minimum=1),
-        title=top.text("title"),
-        summary=top.text("summary"),
-        licence=top.text("licence"),
-        citation=top.text("citation", ""),
-        reason=top.text("reason"),
-        model=top.text("model"),
-        soundbank=top.text("soundbank"),
-        sample_rate=top.integer("sample_rate", minimum=1000),
-        duration=duration,
-        frame=frame,
-        classes=classes,
-        truth="extent" if truth == "extent" else "activity",
-        threshold=threshold,
-        reference=top.table("reference", ("methods",), required=False).texts("methods", []),
-        bank_fingerprint=bank.text("fingerprint", ""),
-        recipe=read_recipe(top.table("soundscapes", RECIPE_KEYS)),
-        splits=_splits(top, path.parent),
-        published_note=published.text("note", ""),
-        published=tuple(
-            PublishedRow(r.text("method"), r.number("iou"), r.number("f1"), r.number("pg"))
-            for r in rows
-        ),
-        canonical=_canonical(top.values),
-    )
-
-
-def _splits(top: Table, folder: Path) -> Mapping[str, SplitSpec]:
-    table = top.table("splits", SPLITS)
-    splits: dict[str, SplitSpec] = {}
-    for split in SPLITS:
-        if split not in table.values:
-            continue
-        one = table.table(split, ("index", "sha256", "clips"))
-        sha256 = one.text("sha256")
-        if not _SHA256.match(sha256):
-            raise one.error("sha256", f"{sha256!r} is not 64 hexadecimal digits")
-        splits[split] = SplitSpec(
-            index=_inside(one, "index", folder),
-            sha256=sha256,
-            clips=one.integer("clips", minimum=1),
-        )
-    frozen: Mapping[str, SplitSpec] = frozen_mapping(splits)
-    return frozen
-
-
-def _inside(table: Table, key: str, folder: Path) -> Path:
-    """A relative path that stays in the task's folder, links followed."""
-    text = table.text(key)
-    relative = PurePosixPath(text)
-    outside = relative.is_absolute() or ".." in relative.parts or "\\" in text or ":" in text
-    path = folder / relative
-    if not text or outside or not path.resolve().is_relative_to(folder.resolve()):
-        raise table.error(key, f"{text!r} leaves the task's folder", "keep the file beside it")
-    return path
-
-
-def _canonical(values: Mapping[str, Any]) -> str:
-    """What decides a score, as one text; defaults are filled in so that saying them is free."""
-    left_out = {*_PROSE, "model", "reference", "published", "splits"}
-    kept = {key: value for key, value in values.items() if key not in left_out}
-    kept.setdefault("frame", 0.1)
-    kept.setdefault("detection", {"threshold": 0.5})
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _in_fold(clip: Clip, fold: int) -> Clip:
+    # The two calls are of two types: a checker cannot replace a field of their union.
+    if isinstance(clip, Soundscape):
+        return replace(clip, fold=fold)
+    return replace(clip, fold=fold)

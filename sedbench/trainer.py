@@ -7,7 +7,7 @@ front end is identified by what it answers to a fixed sweep, so a changed one is
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from sedbench.data.cache import BankFactory, iter_rendered
 from sedbench.data.render import Rendered
-from sedbench.errors import DataError, UnknownNameError
+from sedbench.errors import DataError, UnknownNameError, UsageError
 from sedbench.files import cache_root, fingerprint, sha256, write_atomic
 from sedbench.models import training, weights
-from sedbench.models.contract import Classifier
-from sedbench.models.store import initialise, pick_device
+from sedbench.models.contract import Classifier, trainable
+from sedbench.models.store import pick_device, seeded
 from sedbench.progress import Progress
 from sedbench.refs import ModelRef
 from sedbench.tasks import TaskSpec
@@ -92,23 +92,39 @@ def train_variant(
     """
     if variant not in model.variants:
         raise UnknownNameError.of(f"variant of {model.name!r}:", variant, model.variants)
+    if not model.trains:
+        raise UsageError(f"{model.name!r} has nothing to train", "it knows its classes already")
+    if task.trained_on != task.name:
+        raise UsageError(
+            f"task {task.name!r} has no training clips: it is scored with what was trained on "
+            f"{task.trained_on!r}",
+            f"sedbench train {variant} --model {model.name} --task {task.trained_on}",
+        )
     handle = model.handle()
     family, recipe = handle.family, handle.family.recipe(variant)
+    turn = next(turn for turn in task.rotations if turn.fold == model.fold)
     for split in ("train", "validation"):
-        if split not in task.splits:
-            raise DataError(f"task {task.name!r} has no {split} split", "choose another task")
-    net = initialise(family, variant, task.classes, task.sample_rate, model.seed)
-    learn = examples(task, "train", bank, net, jobs, progress)
-    check = examples(task, "validation", bank, net, jobs, progress)
+        for source, _ in turn.blocks(split):
+            if source not in task.splits:
+                raise DataError(f"task {task.name!r} has no {source} split", "choose another task")
+    with seeded(model.seed):
+        net = trainable(family, variant, task.classes, task.sample_rate)
+    learn = examples(task, turn.blocks("train"), bank, net, jobs, progress)
+    check = examples(task, turn.blocks("validation"), bank, net, jobs, progress)
     _fit(net, learn.features)
     key = fingerprint(
-        [task.fingerprint(), model.name, variant, model.seed, training.recipe_facts(recipe)]
+        [
+            task.fingerprint(),
+            [model.name, variant, model.seed, model.fold],
+            training.recipe_facts(recipe),
+        ]
     )
     checkpoint = cache_root() / "training" / f"{key}.safetensors"
     if not resume:
         checkpoint.unlink(missing_ok=True)
     steps = -(-len(learn.features) // recipe.batch)
-    progress.start(f"train {variant} (seed {model.seed})", recipe.epochs * steps)
+    name = weights.stem(variant, model.seed, model.fold)
+    progress.start(f"train {name}", recipe.epochs * steps)
     last = 0
 
     def on_step(step: int) -> None:
@@ -144,6 +160,8 @@ def train_variant(
         "task_version": task.version,
         "task_fingerprint": task.fingerprint(),
         "seed": model.seed,
+        "fold": model.fold,
+        "pretrained": dict(model.pretrained),
         "classes": list(task.classes),
         "recipe": training.recipe_facts(recipe),
         "best_epoch": report.best_epoch,
@@ -154,7 +172,7 @@ def train_variant(
         "log": list(report.log),
     }
     folder = (root or weights.local_root(model.name)) / task.name
-    path = folder / f"{variant}-s{model.seed}.safetensors"
+    path = folder / f"{name}.safetensors"
     digest = weights.save(path, report.state, card)
     checkpoint.unlink(missing_ok=True)
     ships = [
@@ -175,7 +193,7 @@ def _shipped_scores(  # noqa: PLR0917 - the facts of one training
     recipe: Any,
 ) -> dict[str, float]:
     # What is kept is half precision, so that is what is scored.
-    net: Classifier = family.build(variant, task.classes, task.sample_rate)
+    net = trainable(family, variant, task.classes, task.sample_rate)
     net.load_state_dict(
         {k: v.half().float() if v.is_floating_point() else v for k, v in report.state.items()}
     )
@@ -200,18 +218,19 @@ def _fit(net: Classifier, features: NDArray[np.float16]) -> None:
 
 def examples(  # noqa: PLR0917 - the facts of one training
     task: TaskSpec,
-    split: Split,
+    blocks: Sequence[tuple[Split, int | None]],
     bank: BankFactory,
     net: Classifier,
     jobs: int,
     progress: Progress,
 ) -> training.Examples:
-    """Features and labels of a split, from the cache or made now.
+    """Features and labels of some clips, from the cache or made now.
 
     Parameters
     ----------
     task : TaskSpec
-    split : {"train", "validation", "test", "development"}
+    blocks : sequence of (str, int or None)
+        Splits, and the fold of each; see :meth:`sedbench.tasks.Rotation.blocks`.
     bank : callable
         Returns the task's soundbank.
     net : Classifier
@@ -219,18 +238,35 @@ def examples(  # noqa: PLR0917 - the facts of one training
     jobs : int
     progress : Progress
     """
-    key = fingerprint([task.fingerprint(), split, bank().fingerprint(), _front(net)])
+    found = [_kept(task, split, fold, bank, net, jobs, progress) for split, fold in blocks]
+    edges = net.frame_edges(round(task.duration * task.sample_rate))
+    return training.Examples(
+        np.concatenate([_read(paths[0]) for paths in found]),
+        np.concatenate([_read(paths[1]) for paths in found]),
+        partial(_frame_labels, [paths[2] for paths in found], edges, task),
+    )
+
+
+def _kept(  # noqa: PLR0917 - the facts of one training
+    task: TaskSpec,
+    split: Split,
+    fold: int | None,
+    bank: BankFactory,
+    net: Classifier,
+    jobs: int,
+    progress: Progress,
+) -> list[Path]:
+    """The files of one block: features, clip labels and frame labels."""
+    key = fingerprint([task.fingerprint(), split, fold, bank().fingerprint(), _front(net)])
     home = cache_root() / "features" / f"{key}"
     paths = [home.with_name(f"{key}.{part}.npy") for part in ("features", "clips", "frames")]
     if not all(p.exists() for p in paths):
-        made = _make(task, split, bank, net, jobs, progress)
+        made = _make(task, split, fold, bank, net, jobs, progress)
         for path, array in zip(paths, made, strict=True):
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             write_atomic(path, buffer.getvalue())
-    features, clips = map(_read, paths[:2])
-    edges = net.frame_edges(round(task.duration * task.sample_rate))
-    return training.Examples(features, clips, partial(_frame_labels, paths[2], edges, task))
+    return paths
 
 
 def _read(path: Path) -> NDArray[Any]:
@@ -242,9 +278,11 @@ def _read(path: Path) -> NDArray[Any]:
     return found
 
 
-def _frame_labels(path: Path, edges: NDArray[np.float64], task: TaskSpec) -> NDArray[np.bool_]:
+def _frame_labels(
+    paths: Sequence[Path], edges: NDArray[np.float64], task: TaskSpec
+) -> NDArray[np.bool_]:
     # Truth on the task's grid, looked up at the middle of each of the model's frames.
-    truth = _read(path)
+    truth = np.concatenate([_read(path) for path in paths])
     middles = (edges[:-1] + edges[1:]) / 2
     columns = np.clip(np.searchsorted(task.grid.edges, middles) - 1, 0, task.grid.n_frames - 1)
     return np.asarray(truth[:, :, columns])
@@ -263,6 +301,7 @@ def _front(net: Classifier) -> str:
 def _make(  # noqa: PLR0917 - the facts of one training
     task: TaskSpec,
     split: Split,
+    fold: int | None,
     bank: BankFactory,
     net: Classifier,
     jobs: int,
@@ -273,8 +312,9 @@ def _make(  # noqa: PLR0917 - the facts of one training
     features: list[NDArray[np.float16]] = []
     clips: list[list[bool]] = []
     frames: list[NDArray[np.bool_]] = []
-    progress.start(f"render and listen to {split}", task.splits[split].clips)
-    for batch in _batches(iter_rendered(task, split, bank, jobs=jobs)):
+    what = split if fold is None else f"{split} of fold {fold}"
+    progress.start(f"render and listen to {what}", task.count(split, fold))
+    for batch in _batches(iter_rendered(task, split, bank, fold=fold, jobs=jobs)):
         waves = torch.from_numpy(np.stack([clip.waveform for clip in batch]))
         with torch.no_grad(), one_thread():
             features.append(net.features(waves).numpy().astype(np.float16))

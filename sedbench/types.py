@@ -10,8 +10,8 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -256,7 +256,8 @@ class PairTable:
     Attributes
     ----------
     clip_ids : tuple of str, (clips,)
-        Every clip of the split, also those without a pair.
+        Every clip of the split, also those without a pair; what follows an ``@`` names the
+        condition that it was rendered under.
     classes : tuple of str
     clip, label : ndarray, shape (pairs,), int64
         Rows in ``clip_ids`` and ``classes``. A pair is a class truly present.
@@ -280,6 +281,51 @@ class PairTable:
 
     def __len__(self) -> int:
         return int(self.clip.shape[0])
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """The condition of each clip; empty where the task has none."""
+        return tuple(name.partition("@")[2] for name in self.clip_ids)
+
+    @cached_property
+    def soundscapes(self) -> NDArray[np.int64]:
+        """Number of the soundscape of each clip: one under several conditions counts once."""
+        number: dict[str, int] = {}
+        bases = (name.partition("@")[0] for name in self.clip_ids)
+        return np.array([number.setdefault(base, len(number)) for base in bases], np.int64)
+
+    def subset(self, keep: BoolArray) -> PairTable:
+        """The pairs of some clips, shape (clips,)."""
+        place = np.cumsum(keep) - 1
+        pairs = np.flatnonzero(keep[self.clip])
+        return replace(
+            self,
+            clip_ids=tuple(n for n, kept in zip(self.clip_ids, keep, strict=True) if kept),
+            clip=place[self.clip[pairs]].astype(np.int64),
+            label=self.label[pairs],
+            groups=tuple(self.groups[i] for i in pairs),
+            truths=frozen_mapping({k: v[pairs] for k, v in self.truths.items()}),
+            others=frozen_mapping({k: v[pairs] for k, v in self.others.items()}),
+        )
+
+    @classmethod
+    def joined(cls, tables: Sequence[PairTable]) -> PairTable:
+        """The pairs of several tables of one task, one after the other."""
+        first = tables[0]
+        starts = np.cumsum([0, *(len(t.clip_ids) for t in tables)])
+        return replace(
+            first,
+            clip_ids=tuple(name for t in tables for name in t.clip_ids),
+            clip=np.concatenate([t.clip + at for t, at in zip(tables, starts, strict=False)]),
+            label=np.concatenate([t.label for t in tables]),
+            groups=tuple(names for t in tables for names in t.groups),
+            truths=frozen_mapping(
+                {k: np.concatenate([t.truths[k] for t in tables]) for k in first.truths}
+            ),
+            others=frozen_mapping(
+                {k: np.concatenate([t.others[k] for t in tables]) for k in first.others}
+            ),
+        )
 
 
 def frozen_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:

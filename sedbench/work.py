@@ -29,7 +29,8 @@ class Work:
     task : TaskSpec
     bank : callable
         Returns the task's soundbank.
-    model : ModelRef
+    models : tuple of ModelRef
+        One a rotation of the task.
     methods : tuple of MethodRef
     output : Path
         Folder of results.
@@ -43,7 +44,7 @@ class Work:
 
     task: TaskSpec
     bank: BankFactory
-    model: ModelRef
+    models: tuple[ModelRef, ...]
     methods: tuple[MethodRef, ...]
     output: Path
     shipped: Callable[[str, int], tuple[Path, Result] | None]
@@ -55,6 +56,11 @@ class Work:
     timeout: float | None = None
     provenance: Mapping[str, Any] | None = None
 
+    @property
+    def model(self) -> ModelRef:
+        """The model of the first rotation; the others differ in their weights alone."""
+        return self.models[0]
+
     def identity(self, method: MethodRef) -> str:
         """Name what a result depends on: another identity makes a stored one stale."""
         return fingerprint(
@@ -62,12 +68,13 @@ class Work:
                 self.task.fingerprint(METRICS_VERSION),
                 RENDERER_VERSION,
                 self.model.canonical,
-                self.model.explained(),  # it decides which pairs count, for every method
-                self.model.weights_of(method.info),
+                # The explained classifier decides which pairs count, for every method.
+                [[model.explained(), model.pretrained, model.code()] for model in self.models],
+                [model.behind(method) for model in self.models],
                 method.spec,
                 method.info.version,
                 method.code(),
-                self.seed if method.info.stochastic else None,
+                self.seed if method.seeded else None,
             ]
         )
 

@@ -33,6 +33,7 @@ FW_WS = MethodInfo(
     kind="detector",
     supervision="weak",
     needs=frozenset({"detector"}),
+    variant="fw-ws-{pooling}",
 )
 FW_SS = MethodInfo(
     name="fw-ss",
@@ -41,6 +42,7 @@ FW_SS = MethodInfo(
     kind="detector",
     supervision="strong",
     needs=frozenset({"detector"}),
+    variant="fw-ss",
 )
 
 

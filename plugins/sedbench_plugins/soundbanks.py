@@ -1,14 +1,15 @@
-"""The built-in soundbanks, registered: one synthesised, one to be fetched."""
+"""The built-in soundbanks, registered: synthesised, or to be fetched."""
 
 from __future__ import annotations
 
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
-from sedbench_plugins import domestic_real, procedural
+from sedbench_plugins import ami, domestic_real, procedural
 
 
 @hookimpl
 def sedbench_register_soundbanks(register: Register) -> None:
-    """Register both."""
+    """Register them all."""
     register(procedural.INFO, procedural.build)
     register(domestic_real.INFO, domestic_real.build)
+    register(ami.INFO, ami.build)

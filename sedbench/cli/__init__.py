@@ -25,7 +25,7 @@ VERBS = {
     "run": ("run", "Run methods on a task and print the table."),
     "list": ("listing", "List methods, models, tasks, soundbanks, metrics and plugins."),
     "show": ("show", "Show everything about one name."),
-    "fetch": ("fetch", "Bring a soundbank's recordings here and verify them."),
+    "fetch": ("fetch", "Bring recordings or weights here and verify them."),
     "train": ("train", "Train a classifier or a framewise detector."),
     "soundscapes": ("soundscapes", "Draw a task's soundscapes, or render them."),
     "doctor": ("doctor", "Check this installation, and say how to mend it."),

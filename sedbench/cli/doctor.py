@@ -141,13 +141,13 @@ def _plugins(registry: Registry) -> Iterator[Check]:
 
 
 def _tasks(registry: Registry) -> Iterator[Check]:
-    from sedbench.tasks import load_task
+    from sedbench.taskfile import load_task
 
     for name in registry.names("tasks"):
         try:
             task = load_task(registry.get("tasks", name).factory())
             for split in task.splits:
-                task.soundscapes(split)  # type: ignore[arg-type]
+                task.clips(split)  # type: ignore[arg-type]
         except SedbenchError as error:
             yield Check(f"task {name}", "fail", error.message, error.hint)
         except Exception as error:

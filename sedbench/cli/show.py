@@ -96,7 +96,7 @@ def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
 def _task(entry: Entry) -> dict[str, Any]:
     from sedbench.cli.board import brief, shipped
     from sedbench.metrics.catalogue import METRICS_VERSION
-    from sedbench.tasks import load_task
+    from sedbench.taskfile import load_task
 
     task = load_task(entry.factory())
     return {

@@ -110,7 +110,7 @@ def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | 
 
         counts: list[str] = []
         for split in _wanted(spec, splits):
-            clips = len(spec.soundscapes(split)[:limit])
+            clips = len(spec.clips(split)[:limit])
             bars.start(f"render {spec.name} {split}", clips)
             rendered = iter_rendered(
                 spec, split, bank.factory, limit=limit, jobs=jobs or os.cpu_count() or 1
@@ -124,7 +124,7 @@ def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | 
 
 def _task(name: str) -> tuple[TaskSpec, Entry]:
     """Read a task by name or by file, and find its soundbank."""
-    from sedbench.tasks import load_task
+    from sedbench.taskfile import load_task
 
     registry = installed()
     path = Path(name)

@@ -21,6 +21,12 @@ from sedbench.cli.streams import reserved_stdout
     "--seed", type=SEED, default=0, show_default=True, help="Of the weights, and their number."
 )
 @click.option(
+    "--fold",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="One rotation of a task in folds.  [default: every one in turn]",
+)
+@click.option(
     "--device",
     type=Word(("auto", "cpu", "cuda")),
     default="auto",
@@ -34,7 +40,7 @@ from sedbench.cli.streams import reserved_stdout
     default=True,
     help="Go on from the last finished epoch (the default), or start anew.",
 )
-def command(what: str, resume: bool, **options: Any) -> int:
+def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
     """Train a classifier or a framewise detector.
 
     \b
@@ -49,14 +55,18 @@ def command(what: str, resume: bool, **options: Any) -> int:
     from sedbench.cli.progress import Bars
 
     with Bars() as progress, reserved_stdout():
-        from sedbench import api
+        from sedbench import learn
 
-        trained = api.train(what, resume=resume, progress=progress, **options)
-    for name, value in trained.card["validation"].items():
-        click.echo(f"validation {name}: {value:.3f}")
-    click.echo(str(trained.path))
-    if trained.shipped is not None:
-        say("the shipped weights of this seed stay in use; their validation scores:")
-        for name, value in trained.shipped["validation"].items():
-            say(f"  {name}: {value:.3f}")
+        folds = learn.folds(options["task"]) if fold is None else (fold,)
+        trained = [
+            learn.train(what, resume=resume, progress=progress, fold=k, **options) for k in folds
+        ]
+    for one in trained:
+        for name, value in one.card["validation"].items():
+            click.echo(f"validation {name}: {value:.3f}")
+        click.echo(str(one.path))
+        if one.shipped is not None:
+            say("the shipped weights of this seed stay in use; their validation scores:")
+            for name, value in one.shipped["validation"].items():
+                say(f"  {name}: {value:.3f}")
     return 0

@@ -1,8 +1,14 @@
 """Data: soundbanks, frozen soundscape specifications, rendering, caching and fetching.
 
     soundbank.py    what a soundbank is          folder.py       a folder of recordings as one
+    annotations/    who says what sounds when: DESED's tables, RTTM, Audacity, JAMS
+    recordings.py   annotated recordings as a soundbank; recording_manifest.py lists them
+    windows.py      windows of them as clips
     soundscape.py   what a soundscape is         index.py        frozen specifications as CSV
-    recipe.py       how soundscapes are drawn    scaper_spec.py  Scaper draws them
+    recipe.py       how soundscapes are drawn    scaper_spec.py  by which rules
+    scaper_call.py  one call of Scaper           audition.py     whether a draw can be used
+    casting.py      who plays an event           patterns.py     events as in real annotations
+    conditions.py   one thing changed            rooms.py        what a room does to a sound
     render.py       specification -> audio and truth
     cache.py        rendered clips, kept         entries.py      one kept clip on disk
     fetch.py        recordings, brought and verified

@@ -21,13 +21,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sedbench.data.conditions import Conditions
 from sedbench.data.entries import entry_paths, load, store
 from sedbench.data.render import RENDERER_VERSION, Rendered, render
 from sedbench.data.soundbank import Recording, Soundbank
-from sedbench.data.soundscape import Soundscape
+from sedbench.data.soundscape import Excerpt
 from sedbench.errors import HashMismatchError
 from sedbench.files import cache_root
-from sedbench.tasks import TaskSpec
+from sedbench.tasks import Clip, TaskSpec
 from sedbench.types import BoolArray, FrameGrid, PairTable, Split, frozen_mapping
 from sedbench.workers import run_jobs
 
@@ -55,7 +56,7 @@ class RenderedSplit:
 
 
 class _Settings(NamedTuple):
-    """What rendering needs beside a specification; travels to the workers."""
+    """What rendering needs beside a clip's specification; travels to the workers."""
 
     bank_fingerprint: str
     sample_rate: int
@@ -63,16 +64,21 @@ class _Settings(NamedTuple):
     grid: FrameGrid
     fix_clipping: bool
     folder: Path
+    conditions: Conditions | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Classes and frames of the truths."""
         return len(self.classes), self.grid.n_frames
 
-    def key(self, soundscape: Soundscape) -> str:
+    def key(self, clip: Clip) -> str:
         """The content address of one rendered clip."""
+        # Which fold a clip is in does not change its samples, and no condition says nothing.
+        facts = {k: v for k, v in asdict(clip).items() if k != "fold" and v != ""}
+        if self.conditions is not None:
+            facts["rooms"] = self.conditions.rooms_sha256
         parts = [
-            asdict(soundscape),
+            facts,
             self.bank_fingerprint,
             RENDERER_VERSION,
             self.sample_rate,
@@ -115,11 +121,11 @@ class _Remembering:
 
 
 class _Chunk(NamedTuple):
-    """A few soundscapes, on their way to a worker."""
+    """A few specifications, on their way to a worker."""
 
     factory: BankFactory
     settings: _Settings
-    soundscapes: Sequence[Soundscape]
+    clips: Sequence[Clip]
 
 
 @lru_cache(maxsize=1)
@@ -130,21 +136,38 @@ def _bank(factory: BankFactory, fingerprint: str) -> _Remembering:
 
 def _render_chunk(chunk: _Chunk) -> list[Rendered]:
     bank = _bank(chunk.factory, chunk.settings.bank_fingerprint)
-    return [_render(s, bank, chunk.settings) for s in chunk.soundscapes]
+    return [_render(clip, bank, chunk.settings) for clip in chunk.clips]
 
 
-def _render(soundscape: Soundscape, bank: _Remembering, settings: _Settings) -> Rendered:
-    clip = render(
-        soundscape,
-        bank,
-        bank.by_id,
-        sample_rate=settings.sample_rate,
-        classes=settings.classes,
-        grid=settings.grid,
-        fix_clipping=settings.fix_clipping,
-    )
-    store(settings.folder, settings.key(soundscape), clip, settings.sample_rate)
-    return clip
+def _render(clip: Clip, bank: _Remembering, settings: _Settings) -> Rendered:
+    if isinstance(clip, Excerpt):
+        from sedbench.data.recordings import excerpt
+
+        made = replace(
+            excerpt(
+                bank.bank,
+                clip.recording,
+                clip.start,
+                clip.duration,
+                settings.classes,
+                settings.grid,
+                settings.sample_rate,
+            ),
+            clip_id=clip.id,
+        )
+    else:
+        made = render(
+            clip,
+            bank,
+            bank.by_id,
+            sample_rate=settings.sample_rate,
+            classes=settings.classes,
+            grid=settings.grid,
+            fix_clipping=settings.fix_clipping,
+            impulses=settings.conditions.impulses(clip) if settings.conditions else None,
+        )
+    store(settings.folder, settings.key(clip), made, settings.sample_rate)
+    return made
 
 
 def iter_rendered(
@@ -152,6 +175,7 @@ def iter_rendered(
     split: Split,
     bank_factory: BankFactory,
     *,
+    fold: int | None = None,
     limit: int | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -165,6 +189,8 @@ def iter_rendered(
     split : {"train", "validation", "test", "development"}
     bank_factory : callable
         Module-level, so that workers can import it; returns the soundbank.
+    fold : int, optional
+        Only the clips of one fold.
     limit : int, optional
         Only the first so many clips.
     jobs : int, optional
@@ -194,42 +220,43 @@ def iter_rendered(
         sample_rate=task.sample_rate,
         classes=tuple(classes if classes is not None else task.classes),
         grid=task.grid,
-        fix_clipping=task.recipe.fix_clipping,
+        fix_clipping=task.recipe.fix_clipping if task.recipe is not None else False,
         folder=cache_root() / "soundscapes",
+        conditions=task.conditions,
     )
-    soundscapes = task.soundscapes(split)[:limit]
-    rendered = _in_order(soundscapes, bank, bank_factory, settings, jobs)
+    clips = task.clips(split, fold)[:limit]
+    rendered = _in_order(clips, bank, bank_factory, settings, jobs)
     for done, clip in enumerate(rendered, 1):
         if progress is not None:
-            progress(done, len(soundscapes))
+            progress(done, len(clips))
         yield clip
 
 
 def _in_order(
-    soundscapes: Sequence[Soundscape],
+    clips: Sequence[Clip],
     bank: _Remembering,
     factory: BankFactory,
     settings: _Settings,
     jobs: int,
 ) -> Iterator[Rendered]:
-    def is_kept(soundscape: Soundscape) -> bool:
-        return entry_paths(settings.folder, settings.key(soundscape))[1].exists()
+    def is_kept(clip: Clip) -> bool:
+        return entry_paths(settings.folder, settings.key(clip))[1].exists()
 
-    def local(soundscape: Soundscape) -> Rendered:
-        kept = load(settings.folder, settings.key(soundscape), settings.sample_rate, settings.shape)
-        return kept if kept is not None else _render(soundscape, bank, settings)
+    def local(clip: Clip) -> Rendered:
+        kept = load(settings.folder, settings.key(clip), settings.sample_rate, settings.shape)
+        return kept if kept is not None else _render(clip, bank, settings)
 
-    missing = [s for s in soundscapes if not is_kept(s)]
+    missing = [clip for clip in clips if not is_kept(clip)]
     if jobs <= 1 or len(missing) <= _CHUNK:  # a pool takes longer to start
-        yield from map(local, soundscapes)
+        yield from map(local, clips)
         return
     chunks = [
         _Chunk(factory, settings, missing[i : i + _CHUNK]) for i in range(0, len(missing), _CHUNK)
     ]
-    to_come = {s.id for s in missing}
+    to_come = {clip.id for clip in missing}
     rendered = chain.from_iterable(run_jobs(_render_chunk, chunks, jobs))
-    for soundscape in soundscapes:
-        yield next(rendered) if soundscape.id in to_come else local(soundscape)
+    for clip in clips:
+        yield next(rendered) if clip.id in to_come else local(clip)
 
 
 def render_split(
@@ -237,6 +264,7 @@ def render_split(
     split: Split,
     bank_factory: BankFactory,
     *,
+    fold: int | None = None,
     limit: int | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -251,10 +279,11 @@ def render_split(
     """
     clips: list[Rendered] = []
     waveforms = np.zeros((0, int(task.duration * task.sample_rate)), np.float32)
-    count = len(task.soundscapes(split)[:limit])
+    count = len(task.clips(split, fold)[:limit])
     for i, clip in enumerate(
         iter_rendered(
-            task, split, bank_factory, limit=limit, jobs=jobs, progress=progress, classes=classes
+            task, split, bank_factory, fold=fold, limit=limit, jobs=jobs, progress=progress,
+            classes=classes,
         )
     ):
         if i == 0:

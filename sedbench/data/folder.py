@@ -4,7 +4,7 @@
 
 A *manifest* (CSV, UTF-8) says what is in it: ``file`` (relative, forward slashes), ``role``,
 ``class``, ``split``, ``group``, ``sha256``, ``duration`` (s), ``licence``, ``author``,
-``title``, ``source``; further columns are ignored. The recording's id is its ``file``. A
+``title``, ``source``, and for tasks in folds ``fold`` (0, 1, ...); further columns are ignored. The recording's id is its ``file``. A
 manifest is checked when it is read and a file's hash when its audio is first read, so that
 listing a soundbank costs nothing and a wrong file is never heard.
 
@@ -69,16 +69,18 @@ def read_manifest(path: Path) -> tuple[Recording, ...]:
     if absent := [c for c in COLUMNS if c not in (rows.fieldnames or ())]:
         raise DataError(f"{path}, line 1: the column {absent[0]!r} is missing")
     found: dict[str, Recording] = {}
-    homes: dict[str, Split] = {}
+    homes: dict[str, tuple[Split, int | None]] = {}
     for row in rows:
         where = f"{path}, line {rows.line_num}"
         recording = _recording(row, where)
         if recording.id in found:
             raise DataError(f"{where}: {recording.id!r} stands twice")
-        if homes.setdefault(recording.group, recording.split) != recording.split:
+        split, fold = homes.setdefault(recording.group, (recording.split, recording.fold))
+        if (split, fold) != (recording.split, recording.fold):
+            what = "splits" if split != recording.split else "folds"
             raise DataError(
-                f"{where}: the group {recording.group!r} is in two splits",
-                "all recordings of a group belong in one split",
+                f"{where}: the group {recording.group!r} is in two {what}",
+                f"all recordings of a group belong in one of the {what}",
             )
         found[recording.id] = recording
     return tuple(found[key] for key in sorted(found))
@@ -104,6 +106,9 @@ def _recording(row: dict[str, str | None], where: str) -> Recording:
         duration = -1.0
     if not 0 < duration < float("inf"):
         raise DataError(f"{where}: the duration {text('duration')!r} is not positive")
+    fold = text("fold")
+    if fold and not (fold.isascii() and fold.isdigit()):
+        raise DataError(f"{where}: the fold {fold!r} is not 0, 1, ...")
     if not group or not _SHA256.match(sha256):
         raise DataError(f"{where}: the group is empty or the sha256 is not 64 hexadecimal digits")
     return Recording(
@@ -117,6 +122,7 @@ def _recording(row: dict[str, str | None], where: str) -> Recording:
         author=text("author"),
         source=text("source"),
         sha256=sha256,
+        fold=int(fold) if fold else None,
     )
 
 
@@ -170,7 +176,9 @@ class FolderSoundbank:
         digest = hashlib.sha256()
         for r in self._recordings.values():
             content = r.sha256 or sha256_of(self.root / r.id)
-            digest.update("\0".join((r.id, content, r.role, r.split, r.group, "\n")).encode())
+            fold = () if r.fold is None else (str(r.fold),)
+            parts = (r.id, content, r.role, r.split, r.group, *fold, "\n")
+            digest.update("\0".join(parts).encode())
         return digest.hexdigest()
 
     def audio(self, recording_id: str, sample_rate: int) -> NDArray[np.float32]:

@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sedbench.data.index import write_index
+from sedbench.data.patterns import read_patterns
+from sedbench.data.recipe import Recipe
 from sedbench.data.scaper_spec import draw
 from sedbench.data.soundbank import Soundbank
+from sedbench.data.soundscape import Soundscape
 from sedbench.errors import DataError
 from sedbench.files import write_atomic
-from sedbench.tasks import load_task
+from sedbench.taskfile import load_task
+from sedbench.tasks import TaskSpec
 from sedbench.types import Split
 
 _TABLE = re.compile(r"\s*\[([^\[\]]+)\]\s*(#.*)?$")
@@ -68,7 +72,7 @@ def generate(
     splits : sequence of str, optional
         All of the task's splits unless given.
     count : int, optional
-        Soundscapes a split; the ``clips`` of the task's file unless given.
+        Soundscapes a split, all folds together; the ``clips`` of the task's file unless given.
     seed : int, optional
         The recipe's seed unless given.
     update : bool, optional
@@ -85,20 +89,20 @@ def generate(
     task = load_task(path)
     if bank.name != task.soundbank:
         raise DataError(f"task {task.name!r} draws from {task.soundbank!r}, not from {bank.name!r}")
+    if (recipe := task.recipe) is None:
+        raise DataError(f"task {task.name!r} is made of recordings, there is nothing to draw")
     done: list[Frozen] = []
     for split in splits or tuple(task.splits):  # type: ignore[arg-type]
         if split not in task.splits:
             raise DataError(f"{path} has no table [splits.{split}]", "add it to the file")
         spec = task.splits[split]
-        soundscapes = draw(
+        soundscapes = _draw(
+            task,
+            recipe,
             bank,
-            task.recipe,
             split,
-            count if count is not None else spec.clips,
-            task.recipe.seed if seed is None else seed,
-            classes=task.classes,
-            duration=task.duration,
-            sample_rate=task.sample_rate,
+            count=spec.clips if count is None else count,
+            seed=recipe.seed if seed is None else seed,
         )
         try:
             sha256 = write_index(spec.index, soundscapes)
@@ -114,6 +118,37 @@ def generate(
             text = put(text, f"splits.{one.split}", "clips", str(one.clips))
         _write(path, put(text, "bank", "fingerprint", f'"{bank.fingerprint()}"'))
     return tuple(done)
+
+
+def _draw(
+    task: TaskSpec, recipe: Recipe, bank: Soundbank, split: Split, *, count: int, seed: int
+) -> tuple[Soundscape, ...]:
+    """The soundscapes of one split, fold by fold where the task has folds."""
+    patterns = None
+    if recipe.patterns:
+        patterns = read_patterns(task.path.parent / recipe.patterns, recipe.patterns_sha256)
+    folds: Sequence[int | None] = range(task.folds) if task.folds else (None,)
+    if count % len(folds):
+        raise DataError(
+            f"{count} clips are not the same number in each of {len(folds)} folds",
+            f"ask for a multiple of {len(folds)}",
+        )
+    return tuple(
+        soundscape
+        for fold in folds
+        for soundscape in draw(
+            bank,
+            recipe,
+            split,
+            count // len(folds),
+            seed,
+            classes=task.classes,
+            duration=task.duration,
+            sample_rate=task.sample_rate,
+            fold=fold,
+            patterns=patterns,
+        )
+    )
 
 
 def record_bank(task_toml: Path | str, bank: Soundbank) -> bool:

@@ -94,6 +94,11 @@ def read_index(path: Path, sha256: str = "") -> tuple[Soundscape, ...]:
     DataError
         A row cannot be; the message names the file and the line.
     """
+    return loads_index(read_text(path, sha256), str(path))
+
+
+def read_text(path: Path, sha256: str = "") -> str:
+    """Read an index file and verify its hash; raises as :func:`read_index`."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -108,10 +113,9 @@ def read_index(path: Path, sha256: str = "") -> tuple[Soundscape, ...]:
             "restore the frozen index; a changed one is another version of the task",
         )
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason})") from error
-    return loads_index(text, str(path))
 
 
 def loads_index(text: str, name: str = "index") -> tuple[Soundscape, ...]:
@@ -134,7 +138,7 @@ def loads_index(text: str, name: str = "index") -> tuple[Soundscape, ...]:
         if len(row) != len(COLUMNS):
             raise DataError(f"{where}: expected {len(COLUMNS)} columns, got {len(row)}")
         clip, duration, ref_db, role, label, source, *times = row
-        length, level, *numbers = (_number(v, where) for v in (duration, ref_db, *times))
+        length, level, *numbers = (number(v, where) for v in (duration, ref_db, *times))
         placement = Placement(label, source, *numbers)
         problem = _problem(placement, length)
         if problem:
@@ -144,7 +148,7 @@ def loads_index(text: str, name: str = "index") -> tuple[Soundscape, ...]:
             if clip in seen:
                 raise DataError(f"{where}: the clip {clip!r} stands twice")
             seen.add(clip)
-            head = (clip, _split(clip, where), length, level, placement)
+            head = (clip, split_of(clip, where), length, level, placement)
         elif role == "foreground":
             if head is None or head[0] != clip:
                 raise DataError(f"{where}: the clip {clip!r} does not begin with its background")
@@ -159,7 +163,8 @@ def loads_index(text: str, name: str = "index") -> tuple[Soundscape, ...]:
     return tuple(soundscapes)
 
 
-def _split(clip: str, where: str) -> Split:
+def split_of(clip: str, where: str) -> Split:
+    """Read the split off a clip's id, ``<split>-<number>``."""
     prefix, _, number = clip.rpartition("-")
     for split in SPLITS:
         if prefix == split and number.isdigit():
@@ -167,7 +172,8 @@ def _split(clip: str, where: str) -> Split:
     raise DataError(f"{where}: the clip id {clip!r} is not <split>-<number>")
 
 
-def _number(text: str, where: str) -> float:
+def number(text: str, where: str) -> float:
+    """Read a finite number; ``where`` stands in the error."""
     try:
         value = float(text)
     except ValueError:

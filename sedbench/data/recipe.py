@@ -12,6 +12,7 @@ that anyone sees where the clips come from; scoring reads the index alone.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,26 @@ KEYS = (
     "repeated_labels",
     "repeated_sources",
     "fix_clipping",
+    "balanced_labels",
+    "patterns",
+    "patterns_sha256",
 )
+# What the patterns of real annotations say instead; see sedbench.data.patterns.
+_PATTERNED = (
+    "event_counts",
+    "event_weights",
+    "label_counts",
+    "label_weights",
+    "event_duration",
+    "event_time",
+    "same_class_overlap",
+    "same_class_gap",
+    "repeated_labels",
+    "repeated_sources",
+    "balanced_labels",
+)
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,16 @@ class Recipe:
         Whether a soundscape may hold a class, or a recording, more than once.
     fix_clipping : bool
         True scales a soundscape that would clip; False clips it, as SoX does.
+    balanced_labels : bool
+        True deals the classes out instead of drawing them, so that each is used about equally
+        often in the split (in the fold, where there are folds), and the recordings of a class
+        likewise: none is used again before all were.
+    patterns : str
+        A file of statistics of real annotations beside the task's file, from which classes,
+        their numbers of events, durations and onsets are drawn; empty where the distributions
+        above say them. ``max_polyphony`` holds for them too.
+    patterns_sha256 : str
+        What the hash of ``patterns`` has to be, hexadecimal.
     """
 
     seed: int
@@ -102,6 +132,9 @@ class Recipe:
     repeated_labels: bool
     repeated_sources: bool
     fix_clipping: bool
+    balanced_labels: bool = False
+    patterns: str = ""
+    patterns_sha256: str = ""
 
 
 def _distribution(table: Table, key: str, default: Any = None) -> Distribution:
@@ -157,10 +190,15 @@ def read_recipe(table: Table) -> Recipe:
     TaskFileError
         A value cannot be.
     """
-    counts, weights = _counts(table, "event_counts", "event_weights", 0)
+    patterns, patterns_sha256 = _patterns(table)
+    counts: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+    if not patterns:
+        counts, weights = _counts(table, "event_counts", "event_weights", 0)
     labels: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
     if "label_counts" in table.values or "label_weights" in table.values:
         labels = _counts(table, "label_counts", "label_weights", 1)
+    open_ended = ["const", 0.0] if patterns else None  # never drawn from
     backgrounds = table.texts("backgrounds")
     if not backgrounds:
         raise table.error("backgrounds", "expected at least one label")
@@ -170,8 +208,8 @@ def read_recipe(table: Table) -> Recipe:
         event_weights=weights,
         label_counts=labels[0],
         label_weights=labels[1],
-        event_duration=_distribution(table, "event_duration"),
-        event_time=_distribution(table, "event_time"),
+        event_duration=_distribution(table, "event_duration", open_ended),
+        event_time=_distribution(table, "event_time", open_ended),
         source_time=_distribution(table, "source_time", ["uniform", 0.0, 1e6]),
         snr=_distribution(table, "snr"),
         ref_db=_distribution(table, "ref_db"),
@@ -182,4 +220,24 @@ def read_recipe(table: Table) -> Recipe:
         repeated_labels=table.boolean("repeated_labels", True),
         repeated_sources=table.boolean("repeated_sources", False),
         fix_clipping=table.boolean("fix_clipping", True),
+        balanced_labels=table.boolean("balanced_labels", False),
+        patterns=patterns,
+        patterns_sha256=patterns_sha256,
     )
+
+
+def _patterns(table: Table) -> tuple[str, str]:
+    """The file of patterns and its hash; empty where there is none."""
+    name, sha256 = table.text("patterns", ""), table.text("patterns_sha256", "")
+    if not name:
+        if sha256:
+            raise table.error("patterns_sha256", "there are no patterns", "take the line out")
+        return "", ""
+    if not _FILE.match(name):
+        raise table.error("patterns", f"{name!r} is no file beside the task's", "a bare file name")
+    if not _SHA256.match(sha256):
+        raise table.error("patterns_sha256", f"{sha256!r} is not 64 hexadecimal digits")
+    for key in _PATTERNED:
+        if key in table.values:
+            raise table.error(key, "the patterns say this", "take the line out")
+    return name, sha256

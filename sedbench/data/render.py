@@ -20,6 +20,11 @@ Truth: a frame is active where events of the class cover at least half of it.
 - ``extent``: the placed stretch, from onset to offset.
 - ``activity``: where the isolated event is within 30 dB of its own loudest frame; gaps of
   under 200 ms are closed; never outside the extent.
+
+In a room (``impulses``) each event is convolved with a response that begins with the direct
+sound and has unit energy, and is cut at the clip's end. The background stays dry: it is a
+recorded scene already. Levels are those of the dry event: its gain is found before. The room's
+tail sounds, but is not truth: both truths are those of the dry event, at the direct sound.
 """
 
 from __future__ import annotations
@@ -175,6 +180,22 @@ def stem(
     return _fit(samples, int(sample_rate * placement.event_time), length)
 
 
+def in_room(samples: Samples, impulse: NDArray[np.floating[Any]]) -> Samples:
+    """An event as a room answers it, shape (samples,); what outlasts the clip is cut off.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (samples,)
+        The dry event, in its place.
+    impulse : ndarray, shape (taps,)
+        The room's impulse response, from the direct sound on.
+    """
+    from scipy.signal import fftconvolve
+
+    wet = fftconvolve(samples, np.asarray(impulse, np.float64))
+    return np.asarray(wet[: samples.size], np.float64)
+
+
 def _fit(samples: Samples, before: int, length: int) -> Samples:
     """``length`` samples, of silence but for ``samples`` from ``before`` on."""
     out = np.zeros(length)
@@ -250,6 +271,7 @@ def render(
     classes: Sequence[str],
     grid: FrameGrid,
     fix_clipping: bool = True,
+    impulses: Sequence[NDArray[np.floating[Any]]] | None = None,
 ) -> Rendered:
     """Render one soundscape.
 
@@ -266,32 +288,42 @@ def render(
     grid : FrameGrid
     fix_clipping : bool, optional
         Scale a clip that exceeds full scale instead of clipping it.
+    impulses : sequence of ndarray, shape (taps,), optional
+        Room impulse responses: one an event, in their order, or one for all. Without them
+        everything is dry.
 
     Raises
     ------
     DataError
         A recording is unknown, too short, silent or too quiet to measure.
+    ValueError
+        There are neither as many responses as events, nor one.
     """
+    if impulses is not None and len(impulses) not in (1, len(soundscape.events)):
+        raise ValueError(
+            f"{soundscape.id} has {len(soundscape.events)} events, got {len(impulses)} impulses"
+        )
     row = {label: i for i, label in enumerate(classes)}
     intervals: list[list[tuple[float, float]]] = [[] for _ in classes]
     groups: list[set[str]] = [set() for _ in classes]
     activity = np.zeros((len(classes), grid.n_frames), np.bool_)
     stems = [background(soundscape, bank, sample_rate)]
-    for event in soundscape.events:
+    for i, event in enumerate(soundscape.events):
         if event.source_file not in recordings:
             raise DataError(
                 f"{soundscape.id}: the soundbank {bank.name!r} has no recording "
                 f"{event.source_file!r}",
                 "the soundbank is not the one that the soundscapes were drawn from",
             )
-        stems.append(stem(soundscape, event, bank, sample_rate))
+        dry = stem(soundscape, event, bank, sample_rate)
+        stems.append(dry if impulses is None else in_room(dry, impulses[i % len(impulses)]))
         if (k := row.get(event.label)) is None:
             continue
         interval = (event.event_time, event.event_time + event.event_duration)
         intervals[k].append(interval)
         groups[k].add(recordings[event.source_file].group)
-        activity[k] |= audible(stems[-1], covered([interval], grid), grid, sample_rate)
-    extent = np.array([covered(i, grid) for i in intervals]).reshape(activity.shape)
+        activity[k] |= audible(dry, covered([interval], grid), grid, sample_rate)
+    extent = np.array([covered(pair, grid) for pair in intervals]).reshape(activity.shape)
     return Rendered(
         clip_id=soundscape.id,
         waveform=mix(stems, fix_clipping),

@@ -4,6 +4,10 @@ A soundbank follows Scaper's layout in names, wherever its audio comes from: the
 recording is ``<role>/<label>/<name>``, with ``role`` being ``foreground`` or ``background``.
 ``group`` names whoever or whatever two recordings must not share across splits: an author,
 a house, a meeting, or the original recording that both were cut from.
+
+An *annotated recording* (role ``recording``) is no isolated sound: its id is its file, its
+label is empty, and what sounds in it its bank's annotations say
+(:mod:`sedbench.data.recordings`).
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from numpy.typing import NDArray
 
 from sedbench.types import Split
 
-Role = Literal["foreground", "background"]
+Role = Literal["foreground", "background", "recording"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ class Recording:
     Attributes
     ----------
     id : str
-        ``<role>/<label>/<name>``, unique in the bank, forward slashes.
-    role : {"foreground", "background"}
+        ``<role>/<label>/<name>``, unique in the bank, forward slashes; an annotated
+        recording's file.
+    role : {"foreground", "background", "recording"}
     label : str
     split : {"train", "validation", "test", "development"}
     duration : float
@@ -39,6 +44,8 @@ class Recording:
         Where the recording comes from; may be empty for synthesised ones.
     sha256 : str
         Of the audio file; empty where the audio is synthesised.
+    fold : int or None
+        For tasks in folds, from 0 on; None where the bank has none.
     """
 
     id: str
@@ -51,6 +58,7 @@ class Recording:
     author: str = ""
     source: str = ""
     sha256: str = ""
+    fold: int | None = None
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""A soundscape's specification: what Scaper's JAMS hold, as plain frozen values.
+"""What a clip is made from: a soundscape (what Scaper's JAMS hold), or a window of a recording.
 
 A soundscape is a background and a few foreground events. Each *placement* says which
 stretch of which recording sounds when and how loud; rendering it is a function of the
@@ -53,6 +53,10 @@ class Soundscape:
     background : Placement
     events : tuple of Placement
         In order of event time.
+    fold : int
+        0 in a task without folds.
+    condition : str
+        What it is rendered under, ``snr=20``; empty in a task without conditions.
     """
 
     id: str
@@ -61,3 +65,30 @@ class Soundscape:
     ref_db: float
     background: Placement
     events: tuple[Placement, ...]
+    fold: int = 0
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A window cut from an annotated recording, in place of a soundscape.
+
+    Attributes
+    ----------
+    id : str
+        ``<split>-<4 or 5 digits>``.
+    split : {"train", "validation", "test", "development"}
+    recording : str
+        The recording's id in the soundbank.
+    start, duration : float
+        Seconds.
+    fold : int
+        0 in a task without folds.
+    """
+
+    id: str
+    split: Split
+    recording: str
+    start: float
+    duration: float
+    fold: int = 0

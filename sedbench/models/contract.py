@@ -102,6 +102,21 @@ class Classifier(nn.Module, ABC):
     def fit_features(self, mean: Tensor, deviation: Tensor) -> None:
         """Take over the training split's mean and deviation of each band, before training."""
 
+    def load_trained(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the content of a weight file.
+
+        A model on a frozen pretrained trunk loads the trunk from the fetched file first, and
+        then its head from ``state``, which is empty where nothing was trained.
+
+        Raises
+        ------
+        RuntimeError
+            The tensors do not fit.
+        MissingDataError
+            The pretrained file has to be fetched first.
+        """
+        self.load_state_dict(state)
+
     def layers(self) -> Mapping[str, Layer]:
         """Named layers that methods may look into, in order of execution."""
         return {}
@@ -151,7 +166,7 @@ class ModelFamily(Protocol):
     """A plugin's product: builds untrained classifiers of one architecture."""
 
     def build(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> Classifier:
-        """Build an untrained network.
+        """Build an untrained network, all of it random.
 
         Parameters
         ----------
@@ -160,12 +175,27 @@ class ModelFamily(Protocol):
         classes : tuple of str
         sample_rate : int
             Hz.
+
+        Notes
+        -----
+        A family on a frozen trunk may also have ``trainable`` with the same parameters: what
+        training sees. Its features are the trunk's embeddings, computed once a clip, and its
+        state is what a weight file holds. See :func:`trainable`.
         """
         ...
 
     def recipe(self, variant: str) -> Recipe:
         """How that variant is trained."""
         ...
+
+
+def trainable(
+    family: ModelFamily, variant: str, classes: tuple[str, ...], sample_rate: int
+) -> Classifier:
+    """Build what training sees: the whole network, or the head on a frozen trunk."""
+    build = getattr(family, "trainable", family.build)
+    made: Classifier = build(variant, classes, sample_rate)
+    return made
 
 
 def probabilities(

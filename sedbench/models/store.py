@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ class ModelHandle:
         Returns the family.
     shipped : Path or None
         Folder of the weights that ship with the family.
+    fold : int or None
+        The rotation of a task in folds.
+    trains : bool
+        Whether a task needs weights of its own.
     """
 
     name: str
@@ -46,6 +51,8 @@ class ModelHandle:
     variants: tuple[str, ...]
     factory: Callable[[], Any]
     shipped: Path | None = None
+    fold: int | None = None
+    trains: bool = True
     _family: ModelFamily | None = field(default=None, repr=False)
     _loaded: dict[str, Classifier] = field(default_factory=dict, repr=False)
 
@@ -56,8 +63,8 @@ class ModelHandle:
             self._family = self.factory()
         return self._family
 
-    def weights(self, variant: str) -> weight_files.Weights:
-        """Find the weight file of one variant.
+    def weights(self, variant: str) -> weight_files.Weights | None:
+        """Find the weight file of one variant; None where the family trains nothing.
 
         Raises
         ------
@@ -70,7 +77,9 @@ class ModelHandle:
             raise NotApplicable(
                 f"{self.name} has no variant {variant!r} (it has {', '.join(self.variants)})"
             )
-        return weight_files.find(self.name, self.shipped, self.task, variant, self.seed)
+        if not self.trains:
+            return None
+        return weight_files.find(self.name, self.shipped, self.task, variant, self.seed, self.fold)
 
     def classifier(self) -> Classifier:
         """Load the explained classifier, ready for inference."""
@@ -82,10 +91,11 @@ class ModelHandle:
             found = self.weights(variant)
             model = self.family.build(variant, self.classes, self.sample_rate)
             try:
-                model.load_state_dict(weight_files.load(found))
+                model.load_trained(weight_files.load(found) if found else {})
             except (RuntimeError, ValueError) as error:
+                file = found.path if found else "what was fetched"
                 raise DataError(
-                    f"{found.path} does not fit {self.name} ({variant}): "
+                    f"{file} does not fit {self.name} ({variant}): "
                     f"{str(error).splitlines()[-1].strip()}",
                     "train it again, or reinstall sedbench if it was shipped",
                 ) from error
@@ -106,7 +116,8 @@ class ModelHandle:
         key = f"randomised-{seed}"
         if key not in self._loaded:
             model = initialise(self.family, self.variants[0], self.classes, self.sample_rate, seed)
-            trained = weight_files.load(self.weights(self.variants[0]))
+            found = self.weights(self.variants[0])
+            trained = weight_files.load(found) if found else {}
             norms = tuple(
                 name for name, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)
             )
@@ -124,12 +135,19 @@ class ModelHandle:
         return model.for_inference().eval().to(self.device)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw initial weights from a seed, leaving torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def initialise(
     family: ModelFamily, variant: str, classes: tuple[str, ...], sample_rate: int, seed: int
 ) -> Classifier:
-    """Build an untrained network from a seed, leaving torch's global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """Build an untrained network from a seed."""
+    with seeded(seed):
         return family.build(variant, classes, sample_rate)
 
 

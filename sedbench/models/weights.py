@@ -2,7 +2,8 @@
 
 ``<root>/<task>/<variant>-s<seed>.safetensors`` holds the tensors and
 ``<variant>-s<seed>.json`` says what they are: sha256, training command, commit, task
-fingerprint, validation scores. A model family names the root of what ships with it;
+fingerprint, validation scores. A task in folds has a file for each rotation, whose name ends
+in ``-f<fold>``. A model family names the root of what ships with it;
 what is trained here lies in the data folder. Shipped weights of a seed come first, so that
 a local training never changes what a shipped number means. Nothing is ever unpickled.
 """
@@ -46,7 +47,14 @@ def local_root(model: str) -> Path:
     return data_root() / "weights" / model
 
 
-def find(model: str, shipped: Path | None, task: str, variant: str, seed: int) -> Weights:
+def stem(variant: str, seed: int, fold: int | None = None) -> str:
+    """Name a weight file, without its suffix."""
+    return f"{variant}-s{seed}" + ("" if fold is None else f"-f{fold}")
+
+
+def find(  # noqa: PLR0917 - what names a weight file
+    model: str, shipped: Path | None, task: str, variant: str, seed: int, fold: int | None = None
+) -> Weights:
     """Find the weights of one variant.
 
     Raises
@@ -58,13 +66,14 @@ def find(model: str, shipped: Path | None, task: str, variant: str, seed: int) -
     """
     roots = ([("shipped", shipped)] if shipped is not None else []) + [("local", local_root(model))]
     for origin, root in roots:
-        path = root / task / f"{variant}-s{seed}.safetensors"
+        path = root / task / f"{stem(variant, seed, fold)}.safetensors"
         card = path.with_suffix(".json")
         if path.is_file() and card.is_file():
             return Weights(path, _read_card(card), origin)
+    where, option = ("", "") if fold is None else (f", fold {fold}", f" --fold {fold}")
     raise MissingDataError(
-        f"there are no weights of {model!r} ({variant}, seed {seed}) for task {task!r}",
-        f"train them: sedbench train {variant} --model {model} --task {task} --seed {seed}",
+        f"there are no weights of {model!r} ({variant}, seed {seed}{where}) for task {task!r}",
+        f"train them: sedbench train {variant} --model {model} --task {task} --seed {seed}{option}",
     )
 
 

@@ -204,9 +204,9 @@ def calibrate(
         value=np.concatenate([values for _, _, values in parts]),
     )
     resampling = Resampling(
-        clip=table.clip[kept],
+        clip=table.soundscapes[table.clip[kept]],
         groups=[table.groups[i] for i in kept],
-        n_clips=len(table.clip_ids),
+        n_clips=len(np.unique(table.soundscapes)),
         seed=seed,
         streams=VALIDATION_STREAMS,
     )

@@ -11,8 +11,11 @@ What is reported
 - Headline records (stratum ``all``) for every metric, policy, view, average, truth and smoothing
   that make sense together. End to end there are IoU, F1 and the pointing game; a false alarm has
   no frame scores that could be pooled or ranked.
-- Records of each class (stratum ``class:<name>``): localisation view, primary truth, no
-  smoothing, the ``chosen`` policy or none.
+- Records of each class (stratum ``class:<name>``) and condition (``condition:<name>``):
+  localisation view, primary truth, no smoothing, the ``chosen`` policy or none.
+- In a task in folds each rotation chooses its own thresholds, on its own validation clips;
+  pairs of all rotations are averaged and resampled together.
+- A soundscape under several conditions is drawn once: its clips are not independent.
 - Average ``pairs`` weighs pairs alike, ``classes`` classes alike (the mean of the class values;
   classes without a defined value are left out). Chance correction comes after averaging.
 - What is not tuned (``oracle``, a fixed percentile, and the metrics without a threshold) takes,
@@ -34,6 +37,7 @@ from numpy.typing import NDArray
 from sedbench.errors import UnknownNameError, UsageError
 from sedbench.protocol.calibration import (
     Calibration,
+    Choice,
     Selector,
     calibrate,
     describe,
@@ -42,7 +46,7 @@ from sedbench.protocol.calibration import (
 )
 from sedbench.protocol.moments import TestPairs
 from sedbench.protocol.pairs import DECISION, Scored
-from sedbench.protocol.records import Plan, Sums, plan, statistics
+from sedbench.protocol.records import ClassSums, Plan, Sums, added, plan, statistics
 from sedbench.stats import RESAMPLES, Resampling, blocks, percentile_interval
 
 MIN_GROUPS = 3
@@ -60,7 +64,8 @@ class Evaluation:
         n_groups, truth, smoothing}``; numbers are finite floats or None.
     thresholds : dict
         ``{"none" | "chosen": {policy: value, "chosen": policy}}``, see
-        :func:`sedbench.protocol.calibration.describe`; empty for a method with its own mask.
+        :func:`sedbench.protocol.calibration.describe`; empty for a method with its own mask. In
+        a task in folds ``{"folds": {"0": {...}, ...}}``.
     counts : dict
         See :meth:`sedbench.protocol.pairs.Views.counts`; ``undefined`` adds how many scored
         pairs each metric left out.
@@ -71,14 +76,14 @@ class Evaluation:
     """
 
     records: tuple[dict[str, Any], ...]
-    thresholds: dict[str, dict[str, Any]]
+    thresholds: dict[str, Any]
     counts: dict[str, Any]
     ranked: dict[str, bool]
     complete: bool
 
 
 def evaluate(
-    validation: Scored | Calibration | Mapping[str, Mapping[str, Any]],
+    validation: Scored | Calibration | Mapping[str, Any],
     test: Scored,
     *,
     primary: str = "extent",
@@ -128,44 +133,130 @@ def evaluate(
         raise UsageError(f"resamples and seed must not be negative, got {resamples} and {seed}")
     if fixed_percentile is not None and not 0 <= fixed_percentile < 100:
         raise UsageError(f"a fixed percentile lies in [0, 100), got {fixed_percentile}")
-    selector = _selector(validation, test, primary, decision, seed)
-    pairs = TestPairs(test, selector.points, decision)
-    todo = plan(pairs, primary, fixed_percentile)
-    resampling = Resampling(pairs.clip, pairs.groups, len(test.table.clip_ids), seed=seed)
-    sums = Sums(pairs, fixed_percentile)
-    chosen = {choice: np.array([point]) for choice, point in selector.chosen().items()}
-    value = statistics(todo, sums.of(chosen, resampling.ones()))[:, 0]
+    selectors = _selectors(validation, test, primary, decision, seed)
+    parts = _parts(test, selectors, decision, fixed_percentile)
+    whole = TestPairs(test, next(iter(selectors.values())).points, decision)
+    todo = plan(whole, primary, fixed_percentile)
+    groups = tuple(names for part in parts for names in part.pairs.groups)
+    resampling = Resampling(
+        _numbered(parts), groups, len(np.unique(test.table.soundscapes)), seed=seed
+    )
+
+    def figures(
+        at: Mapping[int, Mapping[Choice, NDArray[np.int64]]], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        sums = [part.sums.of(dict(at[part.fold]), weights[:, part.rows]) for part in parts]
+        under: dict[str, list[dict[Choice, ClassSums]]] = {}
+        for part, of_part in zip(parts, sums, strict=True):
+            if part.condition:
+                under.setdefault(part.condition, []).append(of_part)
+        return statistics(todo, added(sums), {name: added(each) for name, each in under.items()})
+
+    chosen = {
+        fold: {choice: np.array([point]) for choice, point in selector.chosen().items()}
+        for fold, selector in selectors.items()
+    }
+    value = figures(chosen, resampling.ones())[:, 0]
     replicates = np.full((len(todo.rows), resamples), np.nan)
-    for first, count in blocks(resamples, len(selector.points.value) + len(pairs.label)):
-        at = selector.select(first, count)
+    widest = max(len(selector.points.value) for selector in selectors.values())
+    for first, count in blocks(resamples, widest + len(groups)):
+        at = {fold: selector.select(first, count) for fold, selector in selectors.items()}
         weights = resampling.weights(first, count)
-        replicates[:, first : first + count] = statistics(todo, sums.of(at, weights))
+        replicates[:, first : first + count] = figures(at, weights)
     low, high = percentile_interval(replicates)
-    counts = pairs.views.counts()
+    counts = whole.views.counts()
     counts["undefined"] = todo.undefined(counts["scored"])
     return Evaluation(
         records=_records(todo, value, low, high),
-        thresholds={} if test.mask is not None else describe(selector),
+        thresholds={} if test.mask is not None else _told(selectors, test.fold is not None),
         counts=counts,
-        ranked=_ranked(pairs),
+        ranked=_ranked(whole),
         complete=counts["scored"] == counts["expected"],
     )
 
 
-def _selector(
-    validation: Scored | Calibration | Mapping[str, Mapping[str, Any]],
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The test pairs of one rotation under one condition.
+
+    Attributes
+    ----------
+    fold : int
+    condition : str
+    pairs : TestPairs
+    sums : Sums
+    rows : slice
+        Where its rows lie among those of all parts.
+    """
+
+    fold: int
+    condition: str
+    pairs: TestPairs
+    sums: Sums
+    rows: slice
+
+
+def _parts(
+    test: Scored,
+    selectors: Mapping[int, Selector],
+    decision: float,
+    fixed_percentile: float | None,
+) -> list[_Part]:
+    conditions = np.array(test.table.conditions, dtype=object)
+    folds = np.zeros(len(conditions), np.int64) if test.fold is None else test.fold
+    parts: list[_Part] = []
+    start = 0
+    for fold, selector in selectors.items():
+        for condition in dict.fromkeys(test.table.conditions):
+            clips = np.asarray((folds == fold) & (conditions == condition), bool)
+            if not clips.any():
+                continue
+            pairs = TestPairs(test.subset(clips), selector.points, decision)
+            rows = slice(start, start + len(pairs.label))
+            start = rows.stop
+            sums = Sums(pairs, fixed_percentile)
+            parts.append(_Part(fold, condition, pairs, sums, rows))
+    return parts
+
+
+def _numbered(parts: list[_Part]) -> NDArray[np.int64]:
+    """Soundscape of each row of all parts, numbered as in the whole split."""
+    number: dict[str, int] = {}
+    found = []
+    for part in parts:
+        table = part.pairs.answer.table
+        names = [name.partition("@")[0] for name in table.clip_ids]
+        own = [number.setdefault(name, len(number)) for name in dict.fromkeys(names)]
+        found.append(np.array(own, np.int64)[part.pairs.clip])
+    return np.concatenate(found)
+
+
+def _selectors(
+    validation: Scored | Calibration | Mapping[str, Any],
     test: Scored,
     primary: str,
     decision: float,
     seed: int,
-) -> Selector:
-    if test.mask is not None:
-        return mask_points()
-    if isinstance(validation, Calibration):
-        return validation
-    if isinstance(validation, Scored):
-        return calibrate(validation, primary=primary, decision=decision, seed=seed)
-    return given(validation)
+) -> dict[int, Selector]:
+    """Where the thresholds of each rotation come from."""
+
+    def of(fold: int) -> Selector:
+        if test.mask is not None:
+            return mask_points()
+        if isinstance(validation, Calibration):
+            return validation
+        if isinstance(validation, Scored):
+            return calibrate(
+                validation.of_fold(fold), primary=primary, decision=decision, seed=seed
+            )
+        return given(validation["folds"][str(fold)] if "folds" in validation else validation)
+
+    return {fold: of(fold) for fold in test.folds}
+
+
+def _told(selectors: Mapping[int, Selector], in_folds: bool) -> dict[str, Any]:
+    told = {str(fold): describe(selector) for fold, selector in selectors.items()}
+    return {"folds": told} if in_folds else told["0"]
 
 
 def _records(

@@ -93,8 +93,17 @@ class TestPairs:
 
     @cached_property
     def clip(self) -> NDArray[np.int64]:
-        """Clip of each row, shape (rows,)."""
-        return np.concatenate([self.answer.table.clip, self.views.false_alarms[:, 0]])
+        """Soundscape of each row, one number under all its conditions, shape (rows,)."""
+        clips = np.concatenate([self.answer.table.clip, self.views.false_alarms[:, 0]])
+        numbers: NDArray[np.int64] = self.answer.table.soundscapes[clips]
+        return numbers
+
+    @cached_property
+    def condition(self) -> tuple[str, ...]:
+        """Condition of each row; empty in a task without."""
+        table = self.answer.table
+        rows = (*table.clip.tolist(), *self.views.false_alarms[:, 0].tolist())
+        return tuple(table.conditions[row] for row in rows)
 
     @cached_property
     def groups(self) -> tuple[tuple[str, ...], ...]:

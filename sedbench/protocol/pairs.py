@@ -18,6 +18,7 @@ view an unanswered pair scores 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,6 +54,9 @@ class Scored:
         Of a method that decides by itself.
     own : ndarray, shape (clips, classes), or None
         A detector's own clip probabilities, or decisions.
+    fold : ndarray, shape (clips,), int64, or None
+        The rotation that each clip was asked in: its thresholds are chosen apart. None where
+        the task has no folds.
 
     Raises
     ------
@@ -66,6 +70,7 @@ class Scored:
     detected: NDArray[Any]
     mask: BoolArray | None = None
     own: NDArray[Any] | None = None
+    fold: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         pairs = (len(self.table), self.table.grid.n_frames)
@@ -76,6 +81,7 @@ class Scored:
             ("mask", self.mask, pairs),
             ("detected", self.detected, clips),
             ("own", self.own, clips),
+            ("fold", self.fold, clips[:1]),
             *((f"truth {key!r}", truth, pairs) for key, truth in self.table.truths.items()),
         ):
             if array is not None and array.shape != shape:
@@ -90,6 +96,60 @@ class Scored:
         ):
             if array is not None and not np.isfinite(array).all():
                 raise SedbenchError(f"{name} holds values that are not finite")
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The rotations there are; only 0 where the task has no folds."""
+        return (0,) if self.fold is None else tuple(np.unique(self.fold).tolist())
+
+    def of_fold(self, fold: int) -> Scored:
+        """The answer in one rotation."""
+        return self if self.fold is None else self.subset(self.fold == fold)
+
+    def of_condition(self, condition: str) -> Scored:
+        """The answer under one condition."""
+        return self.subset(np.array([name == condition for name in self.table.conditions], bool))
+
+    def subset(self, keep: BoolArray) -> Scored:
+        """The answer on some clips, shape (clips,)."""
+        if keep.all():
+            return self
+        pairs = keep[self.table.clip]
+        return Scored(
+            self.table.subset(keep),
+            self.scores[pairs],
+            self.scored[pairs],
+            self.detected[keep],
+            None if self.mask is None else self.mask[pairs],
+            None if self.own is None else self.own[keep],
+            None if self.fold is None else self.fold[keep],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scored], folds: Sequence[int]) -> Scored:
+        """The answers in several rotations, one after the other.
+
+        Parameters
+        ----------
+        parts : sequence of Scored
+        folds : sequence of int
+            The rotation of each part.
+        """
+        clips = [len(part.table.clip_ids) for part in parts]
+
+        def join(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+            known = [array for array in arrays if array is not None]
+            return np.concatenate(known) if len(known) == len(arrays) else None
+
+        return cls(
+            PairTable.joined([part.table for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.scored for part in parts]),
+            np.concatenate([part.detected for part in parts]),
+            join([part.mask for part in parts]),
+            join([part.own for part in parts]),
+            np.repeat(np.array(folds, np.int64), clips),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +227,7 @@ class Views:
             "expected": int(self.expected.sum()),
             "scored": len(kept),
             "skipped": {reason: n for reason, n in skipped.items() if n},
-            "clips": len(np.unique(table.clip[kept])),
+            "clips": len(np.unique(table.soundscapes[table.clip[kept]])),
             "groups": len({name for i in kept for name in table.groups[i]}),
             "missed": int((~self.decided).sum()),
             "false_alarms": len(self.false_alarms),

@@ -8,7 +8,7 @@ replicate with equal weights, so figures and intervals come from the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -82,9 +82,11 @@ class Plan:
     def _count(self, metric: str, truth: str, view: str, stratum: str) -> tuple[int, int, int]:
         pairs = self.pairs
         used = self._unsmoothed[Key(metric, truth, view)][1] > 0
-        if stratum != "all":
-            name = stratum.removeprefix("class:")
+        kind, _, name = stratum.partition(":")
+        if kind == "class":
             used &= pairs.label == pairs.answer.table.classes.index(name)
+        elif kind == "condition":
+            used &= np.array([each == name for each in pairs.condition], bool)
         at = np.flatnonzero(used).tolist()
         groups = {name for i in at for name in pairs.groups[i]}
         return len(at), len(set(pairs.clip[at].tolist())), len(groups)
@@ -105,7 +107,7 @@ def fixed_name(percentile: float | None) -> str | None:
 
 
 def plan(pairs: TestPairs, primary: str, fixed_percentile: float | None) -> Plan:
-    """List the figures of a result, headline first, then class by class."""
+    """List the figures of a result, headline first, then by class and by condition."""
     fixed = fixed_name(fixed_percentile)
     policies = [*POLICIES, "chosen", "oracle", *([fixed] if fixed else [])]
     truths = [primary, *sorted(set(pairs.truths) - {primary})]
@@ -125,9 +127,12 @@ def plan(pairs: TestPairs, primary: str, fixed_percentile: float | None) -> Plan
         for metric, policy, view in figures()
         for average in AVERAGES
     ]
+    table = pairs.answer.table
+    conditions = dict.fromkeys(name for name in table.conditions if name)
+    strata = [*(f"class:{c}" for c in table.classes), *(f"condition:{c}" for c in conditions)]
     rows += [
-        Row(metric, policy, view, "pairs", f"class:{name}", primary, "none")
-        for name in pairs.answer.table.classes
+        Row(metric, policy, view, "pairs", stratum, primary, "none")
+        for stratum in strata
         for metric, policy, view in figures()
         if view == LOCALISATION and policy in ("chosen", None)
     ]
@@ -226,8 +231,30 @@ def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(np.where(some, top / np.where(some, bottom, 1.0), np.nan))
 
 
-def statistics(todo: Plan, sums: dict[Choice, ClassSums]) -> NDArray[np.float64]:
+def added(parts: Sequence[dict[Choice, ClassSums]]) -> dict[Choice, ClassSums]:
+    """Add up the sums of several parts of a split."""
+    first, *others = parts
+    total = dict(first)
+    for part in others:
+        for choice, (top, bottom) in part.items():
+            total[choice] = (total[choice][0] + top, total[choice][1] + bottom)
+    return total
+
+
+def statistics(
+    todo: Plan,
+    sums: dict[Choice, ClassSums],
+    conditions: Mapping[str, dict[Choice, ClassSums]] | None = None,
+) -> NDArray[np.float64]:
     """Work out the figures of a plan, one column a replicate.
+
+    Parameters
+    ----------
+    todo : Plan
+    sums : dict
+        Of all rows.
+    conditions : mapping of str to dict, optional
+        Of the rows under each condition.
 
     Returns
     -------
@@ -245,6 +272,9 @@ def statistics(todo: Plan, sums: dict[Choice, ClassSums]) -> NDArray[np.float64]
         if choice[1] == "none":
             for i, name in enumerate(todo.pairs.answer.table.classes):
                 averaged[choice, f"class:{name}"] = by_class[:, i]
+    for name, parts in (conditions or {}).items():
+        for choice, (top, bottom) in parts.items():
+            averaged[choice, f"condition:{name}"] = _ratio(top.sum(1), bottom.sum(1))
     place = {kind: {key: i for i, key in enumerate(keys)} for kind, keys in todo.layout.items()}
 
     def read(row: Row, metric: str) -> NDArray[np.float64]:

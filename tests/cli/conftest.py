@@ -131,7 +131,7 @@ def cli(
 
 
 class FakeApi(types.ModuleType):
-    """Stands in for ``sedbench.api``: says what it was asked, answers what it is given."""
+    """Stands in for ``sedbench.api`` and ``learn``: says what it was asked, answers as told."""
 
     def __init__(self) -> None:
         super().__init__("sedbench.api")
@@ -154,6 +154,9 @@ class FakeApi(types.ModuleType):
     def train(self, *args: Any, **options: Any) -> Any:
         return self._call("train", args, options)
 
+    def folds(self, task: str | None) -> Any:
+        return self.answers.get("folds", (None,))
+
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
@@ -161,6 +164,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi()
     monkeypatch.setitem(sys.modules, "sedbench.api", fake)
     monkeypatch.setattr(sedbench, "api", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "sedbench.learn", fake)
+    monkeypatch.setattr(sedbench, "learn", fake, raising=False)
     return fake
 
 

@@ -34,10 +34,21 @@ def test_options_reach_the_trainer(cli, api, trained):
         "task": "kitchen",
         "model": "tiny-net",
         "seed": 3,
+        "fold": None,
         "device": "cpu",
         "jobs": 2,
         "resume": False,
     }
+
+
+def test_a_task_in_folds_is_trained_in_every_rotation_or_in_one(cli, api, trained):
+    api.answers |= {"train": trained, "folds": (0, 1, 2)}
+    answer = cli("train", "classifier")
+    assert [options["fold"] for _, _, options in api.calls] == [0, 1, 2]
+    assert answer.out.count("classifier-s3.safetensors") == 3
+    api.calls.clear()
+    cli("train", "classifier", "--fold", "2")
+    assert [options["fold"] for _, _, options in api.calls] == [2]
 
 
 def test_it_resumes_unless_told_otherwise(cli, api, trained):

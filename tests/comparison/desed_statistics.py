@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sedbench.tasks import load_task
+from sedbench.taskfile import load_task
 
 STEP = 0.01
 DURATION = 10.0
@@ -44,7 +44,7 @@ def of_task(path: str, splits: Iterable[str]) -> Clips:
     return {
         s.id: [(e.event_time, e.event_time + e.event_duration, e.label) for e in s.events]
         for split in splits
-        for s in task.soundscapes(split)  # type: ignore[arg-type]
+        for s in task.clips(split)  # type: ignore[arg-type]
     }
 
 

@@ -42,7 +42,7 @@ def main(name: str, split: str, seeds: Sequence[int] = SEEDS) -> None:
             one = clip_scores(found[:, [i]], data.clip_labels[:, [i]], task.threshold)
             print(f"    {label:28s} F1 {one['micro_f1']:.2f}  clips {data.clip_labels[:, i].sum()}")
     events, tested = (
-        [(s.ref_db + e.snr, e.label) for s in task.soundscapes(kind) for e in s.events]
+        [(s.ref_db + e.snr, e.label) for s in task.clips(kind) for e in s.events]
         for kind in ("train", split)
     )
     means = {c: np.mean([level for level, label in events if label == c]) for c in task.classes}

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from sedbench.data.render import background, loudness, mix, render, stem
-from sedbench.data.scaper_spec import import_scaper, materialised
+from sedbench.data.scaper_call import import_scaper, materialised
 from sedbench.data.soundbank import Recording
 from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.types import FrameGrid

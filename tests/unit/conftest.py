@@ -25,7 +25,7 @@ from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.models import weights
 from sedbench.models.contract import Classifier, Recipe
 from sedbench.refs import MethodRef, ModelRef
-from sedbench.tasks import load_task
+from sedbench.taskfile import load_task
 from sedbench.types import Answer, Cost, FrameScores, MethodInfo, Query, Split
 from sedbench.work import Work
 
@@ -189,6 +189,7 @@ class World:
     family = Ears
     listening = Listening
     method = staticmethod(method)
+    soundscape = staticmethod(soundscape)
 
     @property
     def task(self) -> Path:
@@ -206,7 +207,7 @@ class World:
         settings = {
             "task": load_task(self.task),
             "bank": Bank,
-            "model": self.model(),
+            "models": (self.model(),),
             "methods": methods or (method(),),
             "output": self.folder / "results",
             "shipped": lambda spec, seed: None,

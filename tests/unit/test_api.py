@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sedbench
-from sedbench import api, hookimpl, leaderboard, lookup, runner
+from sedbench import api, learn, hookimpl, leaderboard, lookup, runner
 from sedbench.errors import NothingSelectedError, SedbenchError, UnknownNameError, UsageError
 from sedbench.protocol import evaluate
 from sedbench.registry import BUILT_IN, Source, build
@@ -63,7 +63,7 @@ def known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = types.SimpleNamespace(**hooks)
     found = build([Source("toy", BUILT_IN, "1", lambda: plugin)])
     assert not found.broken
-    for module in (api, lookup):
+    for module in (api, learn, lookup):
         monkeypatch.setattr(module, "registry", lambda: found)
     monkeypatch.setattr(leaderboard, "board_folder", lambda: None)
     monkeypatch.setattr(runner, "evaluate", partial(evaluate, resamples=8))
@@ -100,7 +100,7 @@ def test_a_frame_has_a_row_a_score(world: World) -> None:
 
 
 def test_no_result_at_all_is_an_empty_frame(world: World) -> None:
-    from sedbench.tasks import load_task
+    from sedbench.taskfile import load_task
 
     assert api.Results([], load_task(world.task)).to_frame().empty
 
@@ -214,12 +214,12 @@ def test_a_model_without_weights_is_one_error_with_the_line_to_type() -> None:
 
 def test_training_something_else_is_answered_with_the_variants() -> None:
     with pytest.raises(UnknownNameError) as caught:
-        api.train("clasifier", jobs=1)
+        learn.train("clasifier", jobs=1)
     assert "'classifier'" in caught.value.hint
     with pytest.raises(UsageError, match="seed"):
-        api.train("classifier", seed=-1)
+        learn.train("classifier", seed=-1)
     with pytest.raises(SedbenchError, match="no train split"):
-        api.train("classifier", jobs=1)
+        learn.train("classifier", jobs=1)
 
 
 def test_the_public_surface() -> None:

@@ -17,7 +17,8 @@ from sedbench.data.index import write_index
 from sedbench.data.soundbank import Recording
 from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.errors import DataError, HashMismatchError
-from sedbench.tasks import TaskSpec, load_task
+from sedbench.taskfile import load_task
+from sedbench.tasks import TaskSpec
 
 # A worker cannot import a test module by its name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -276,9 +276,9 @@ def test_what_makes_a_result_stale(world: World, monkeypatch: pytest.MonkeyPatch
     names["spec"] = plain_work.identity(replace(each, spec="ear-method[a=1]"))
     names["code"] = plain_work.identity(replace(each, factory=Picky))
     retrained = replace(plain_work.model, weights=(("classifier", "other"),))
-    names["weights"] = replace(plain_work, model=retrained).identity(each)
+    names["weights"] = replace(plain_work, models=(retrained,)).identity(each)
     names["model"] = replace(
-        plain_work, model=replace(plain_work.model, canonical="ear[seed=1]")
+        plain_work, models=(replace(plain_work.model, canonical="ear[seed=1]"),)
     ).identity(each)
     dice = world.method(stochastic=True)
     names["dice"] = plain_work.identity(dice)  # seed 0 instead of none

@@ -9,7 +9,8 @@ import pytest
 from sedbench.data.index import write_index
 from sedbench.data.soundscape import Placement, Soundscape
 from sedbench.errors import DataError, HashMismatchError, TaskFileError
-from sedbench.tasks import TaskSpec, load_task
+from sedbench.taskfile import load_task
+from sedbench.tasks import TaskSpec
 
 TOML = """
 name = "beeps"
@@ -86,7 +87,7 @@ def test_a_task_is_read(tmp_path: Path) -> None:
     assert task.recipe.event_duration == ("uniform", 0.25, 5.0)
     assert task.recipe.event_weights == (1.0, 1.0)
     assert task.published[0].pg == 82.6
-    assert task.soundscapes("test") == (ONE,)
+    assert task.clips("test") == (ONE,)
 
 
 @pytest.mark.parametrize(
@@ -164,12 +165,12 @@ def test_a_changed_index_is_refused(tmp_path: Path) -> None:
     index = tmp_path / "test.csv"
     index.write_text(index.read_text().replace("6.0000", "7.0000"))
     with pytest.raises(HashMismatchError):
-        load_task(path).soundscapes("test")
+        load_task(path).clips("test")
 
 
 def test_a_split_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no train split"):
-        load_task(write(tmp_path)).soundscapes("train")
+        load_task(write(tmp_path)).clips("train")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_split_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_an_index_that_contradicts_the_task(tmp_path: Path, old: str, new: str, what: str) -> None:
     with pytest.raises(DataError, match=what):
-        load_task(write(tmp_path, (old, new))).soundscapes("test")
+        load_task(write(tmp_path, (old, new))).clips("test")
 
 
 def fingerprint(task: TaskSpec) -> str:

@@ -38,6 +38,7 @@ IG = MethodInfo(
     params=PARAMS,
     needs=frozenset({"model", "gradients"}),
     stochastic=True,
+    seeded_by=(("baseline", "noise"), ("weights", "random")),
 )
 STUDY = replace(
     IG,
