@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
-from sedbench_plugins import ami, domestic_real, procedural
+from sedbench_plugins import ami, domestic_real, esc50, procedural
+from sedbench_plugins.desed import public_eval, soundbank
 
 
 @hookimpl
@@ -13,3 +14,6 @@ def sedbench_register_soundbanks(register: Register) -> None:
     register(procedural.INFO, procedural.build)
     register(domestic_real.INFO, domestic_real.build)
     register(ami.INFO, ami.build)
+    register(soundbank.INFO, soundbank.build)
+    register(public_eval.INFO, public_eval.build)
+    register(esc50.INFO, esc50.build)

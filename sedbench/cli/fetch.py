@@ -1,26 +1,26 @@
-"""``sedbench fetch``: bring a soundbank's recordings here and verify every hash.
+"""``sedbench fetch``: bring recordings or pretrained weights here and verify every hash.
 
-Which soundbanks there are, and whether they need anything, their plugins say. A soundbank
-that lies in a folder under a manifest is brought from a mirror of that folder; any other
-brings itself, with a method ``bring(source, check, progress)`` that returns a
-:class:`sedbench.data.fetch.FetchReport`.
+Which soundbanks and models there are, and whether they need anything, their plugins say. A
+soundbank that lies in a folder under a manifest is brought from a mirror of that folder. Any
+other brings itself, and so does what a model's ``source`` returns: a method
+``bring(source, check, progress)`` that returns a :class:`sedbench.data.fetch.FetchReport`.
+``source`` is what follows ``--from``, a text, or None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sedbench.cli.streams import installed, reserved_stdout
 from sedbench.errors import UnknownNameError, UsageError
+from sedbench.info import ModelInfo
 from sedbench.registry import Entry, Registry
 
 if TYPE_CHECKING:
+    from sedbench.cli.progress import Bars
     from sedbench.data.fetch import FetchReport
-    from sedbench.types import SoundbankInfo
 
 
 @click.command("fetch")
@@ -28,73 +28,92 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "source",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="A folder that holds the recordings, laid out as foreground/<label>/<file>.",
+    metavar="DIR_OR_FILE_OR_URL",
+    help="Take the files from here: a folder, a file or archive, or a URL of either.",
 )
 @click.option("--check", is_flag=True, help="Only verify what is here; nothing is written.")
-def command(name: str, source: Path | None, check: bool) -> int:
-    """Bring a soundbank's recordings here and verify them.
+def command(name: str, source: str | None, check: bool) -> int:
+    """Bring recordings or weights here and verify them.
 
     \b
-      sedbench list soundbanks
-      sedbench fetch NAME --from DIR
-      sedbench fetch NAME --check
+      sedbench fetch NAME              from where they are published
+      sedbench fetch NAME --from DIR   or from a folder, a file or a URL
+      sedbench fetch NAME --check      verify what is here
 
-    NAME is a soundbank, or a task: then its soundbank is meant. A fetch that was interrupted
-    goes on where it stopped.
+    NAME is a soundbank, a model, or a task: then its soundbank is meant. A fetch that was
+    interrupted goes on where it stopped. Everything is compared with a recorded hash.
     """  # noqa: D301
+    from sedbench.cli.errors import say
     from sedbench.cli.progress import Bars
 
     entry = _find(installed(), name)
-    info: SoundbankInfo = entry.info  # type: ignore[assignment]
-    if not info.fetch:
-        click.echo(f"{info.name} needs no fetching: its recordings are made where they are used")
+    fetch = getattr(entry.info, "fetch", "")
+    if not fetch:
+        click.echo(f"{entry.info.name} needs no fetching: it is made, or ships, with its plugin")
         return 0
     if check and source is not None:
         raise UsageError("--check verifies what is here, and --from brings files", "give one")
+    if source is not None and not source.strip():
+        raise UsageError("--from names nothing", "give a folder, a file or a URL")
     with Bars() as bars, reserved_stdout():
-        bank = entry.factory()
-        seen = 0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal seen
-            if not seen:
-                bars.start(f"{'check' if check else 'fetch'} {info.name}", total)
-            bars.advance(done - seen)
-            seen = done
-
-        report = _bring(bank, info, source, check, progress)
-    report.raise_unless_ok(info.fetch)
-    click.echo(f"{info.name} is complete in {report}")
+        meter = Meter(bars, entry.info.name, "check" if check else "fetch")
+        report = _bring(entry, source, check, meter)
+    for note in report.notes:
+        say(f"note: {note}")
+    report.raise_unless_ok(fetch)
+    click.echo(f"{entry.info.name} is complete in {report}")
     return 0
 
 
+class Meter:
+    """The progress of a fetch: called with files done and in all; ``bytes`` with bytes."""
+
+    def __init__(self, bars: Bars, name: str, verb: str) -> None:
+        self._bars, self._name, self._verb = bars, name, verb
+        self._stage: tuple[str, int] | None = None
+        self._seen = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say how many files are done."""
+        self._tell("", done, total)
+
+    def bytes(self, done: int, total: int) -> None:
+        """Say how many bytes of one file are here; 0 in all where nobody knows."""
+        self._tell("B", done, total)
+
+    def _tell(self, unit: str, done: int, total: int) -> None:
+        if self._stage != (unit, total) or done < self._seen:
+            self._bars.start(f"{self._verb} {self._name}", total, unit)
+            self._stage, self._seen = (unit, total), 0
+        self._bars.advance(done - self._seen)
+        self._seen = done
+
+
 def _find(registry: Registry, name: str) -> Entry:
-    if name not in registry.entries["soundbanks"] and name in registry.entries["tasks"]:
-        from sedbench.tasks import load_task
+    banks, models = registry.entries["soundbanks"], registry.entries["models"]
+    if name not in banks and name not in models and name in registry.entries["tasks"]:
+        from sedbench.taskfile import load_task
 
         name = load_task(registry.get("tasks", name).factory()).soundbank
+    known = [*registry.names("soundbanks"), *registry.names("models"), *registry.names("tasks")]
+    if name in banks and name in models:
+        raise UsageError(f"{name!r} is a soundbank and a model", "rename one of the two plugins")
     try:
-        return registry.get("soundbanks", name)
+        return registry.get("models" if name in models else "soundbanks", name)
     except UnknownNameError:
-        known = (*registry.names("soundbanks"), *registry.names("tasks"))
-        raise UnknownNameError.of("soundbank", name, known) from None
+        raise UnknownNameError.of("soundbank or model", name, known) from None
 
 
-def _bring(
-    bank: Any,
-    info: SoundbankInfo,
-    source: Path | None,
-    check: bool,
-    progress: Callable[[int, int], None],
-) -> FetchReport:
+def _bring(entry: Entry, source: str | None, check: bool, meter: Meter) -> FetchReport:
     from sedbench.data.fetch import fetch_folder
     from sedbench.data.folder import FolderSoundbank
 
+    maker = entry.info.source if isinstance(entry.info, ModelInfo) else entry.factory
+    bank: Any = maker() if maker is not None else None
     if hasattr(bank, "bring"):
-        report: FetchReport = bank.bring(source=source, check=check, progress=progress)
+        report: FetchReport = bank.bring(source=source, check=check, progress=meter)
         return report
     if isinstance(bank, FolderSoundbank) and bank.manifest is not None:
-        return fetch_folder(bank.manifest, source, bank.root, check, progress)
-    raise UsageError(f"soundbank {info.name!r} has to be fetched by hand", info.fetch)
+        return fetch_folder(bank.manifest, source, bank.root, check, meter)
+    hint = getattr(entry.info, "fetch", "")
+    raise UsageError(f"{entry.info.name!r} has to be fetched by hand", hint)

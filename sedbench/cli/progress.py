@@ -28,6 +28,7 @@ class Bars:
         self._task: TaskID | None = None
         self._stage: str | None = None
         self._done = self._total = 0
+        self._unit = ""
         self._started = 0.0
         self._note = ""
 
@@ -39,7 +40,6 @@ class Bars:
         if console.is_terminal:
             from rich.progress import (
                 BarColumn,
-                MofNCompleteColumn,
                 Progress,
                 TextColumn,
                 TimeElapsedColumn,
@@ -49,7 +49,7 @@ class Bars:
             self._live = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[count]}"),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 console=console,
@@ -70,21 +70,21 @@ class Bars:
         if self._live is not None:
             self._live.stop()
 
-    def start(self, stage: str, total: int) -> None:
-        """Begin a stage of ``total`` steps; a stage that is still open ends."""
+    def start(self, stage: str, total: int, unit: str = "") -> None:
+        """Begin a stage of ``total`` steps, or bytes ("B"); a stage that is still open ends."""
         self.finish()
-        self._stage, self._total, self._done = stage, total, 0
+        self._stage, self._total, self._done, self._unit = stage, total, 0, unit
         self._started = time.monotonic()
         if self._live is not None:
             # rich reads "[...]" as markup, and specs have brackets.
             label = stage.replace("[", r"\[")
-            self._task = self._live.add_task(label, total=total or None)
+            self._task = self._live.add_task(label, total=total or None, count=self._count("/"))
 
     def advance(self, n: int = 1) -> None:
         """Say that ``n`` further steps are done."""
         self._done += n
         if self._live is not None and self._task is not None:
-            self._live.advance(self._task, n)
+            self._live.update(self._task, advance=n, count=self._count("/"))
 
     def finish(self) -> None:
         """End the stage."""
@@ -95,8 +95,14 @@ class Bars:
             self._live.remove_task(self._task)
         elif self._done or self._note:
             note = f" ({self._note})" if self._note else ""
-            say(f"{self._stage}: {self._done} of {self._total} in {seconds:.1f} s{note}")
+            say(f"{self._stage}: {self._count(' of ')} in {seconds:.1f} s{note}")
         self._stage, self._task, self._note = None, None, ""
+
+    def _count(self, of: str) -> str:
+        if self._unit != "B":
+            return f"{self._done}{of}{self._total}"
+        whole = f"{of}{self._total / 1e6:.1f}" if self._total else ""
+        return f"{self._done / 1e6:.1f}{whole} MB"
 
     def note(self, text: str) -> None:
         """Say something that is worth a line."""

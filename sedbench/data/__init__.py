@@ -12,6 +12,9 @@
     render.py       specification -> audio and truth
     cache.py        rendered clips, kept         entries.py      one kept clip on disk
     fetch.py        recordings, brought and verified
+    download.py     one file, from anywhere      remote.py       what is known of it
+    transfer.py     over HTTP, with resuming     unpack.py       out of an archive, safely
+    archive.py      a soundbank that comes as one archive
     generate.py     draw a task and freeze it    paths.py, strict.py  where things lie; strict TOML
 
 Nothing here knows a soundbank or a task by name.

@@ -1,24 +1,29 @@
 """Bringing a soundbank's recordings to this machine, and making sure that they are right.
 
-A soundbank ships as a manifest; its audio comes from a *mirror*, a folder with the same
-layout. Every file is copied under another name, its sha256 is compared with the manifest's,
-and only then it gets its own name: what lies in the folder is always right. A fetch that
-was interrupted goes on where it stopped, since files that are right are kept.
+A soundbank ships as a manifest; its audio comes from a *mirror*: a folder with the same
+layout, an archive of such a folder, or a URL of either. Every file is brought under another
+name, its sha256 is compared with the manifest's, and only then it gets its own name: what
+lies in the folder is always right. A fetch that was interrupted goes on where it stopped,
+since files that are right are kept.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Literal
 
-from sedbench.data.folder import read_manifest, sha256_of
+from sedbench.data.download import Remote, UnreachableError, locate, obtain, place, verified
+from sedbench.data.folder import read_manifest
+from sedbench.data.unpack import unpack
 from sedbench.errors import DataError, HashMismatchError, MissingDataError
 
 Progress = Callable[[int, int], None]
+Outcome = Literal["copied", "wrong", "missing"]
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass
@@ -36,6 +41,8 @@ class FetchReport:
         Otherwise: the same of the mirror.
     missing : list of str
         Not there.
+    notes : list of str
+        What whoever fetches should know, a sentence each.
     """
 
     dest: Path
@@ -43,6 +50,7 @@ class FetchReport:
     kept: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -54,6 +62,10 @@ class FetchReport:
             f"{self.dest}: {len(self.copied)} copied, {len(self.kept)} kept, "
             f"{len(self.wrong)} wrong, {len(self.missing)} missing"
         )
+
+    def add(self, outcome: Outcome, name: str) -> None:
+        """List a file."""
+        getattr(self, outcome).append(name)
 
     def raise_unless_ok(self, hint: str) -> None:
         """Turn what is wrong or missing into the error of the command line.
@@ -73,19 +85,19 @@ class FetchReport:
 
 def fetch_folder(
     manifest: Path,
-    source: Path | None,
+    source: str | Path | None,
     dest: Path,
     check: bool = False,
     progress: Progress | None = None,
 ) -> FetchReport:
-    """Bring every recording of a manifest from a mirror folder, or verify what is there.
+    """Bring every recording of a manifest from a mirror, or verify what is there.
 
     Parameters
     ----------
     manifest : Path
         See :mod:`sedbench.data.folder`; a path that leaves the folder is refused there.
-    source : Path or None
-        The mirror. Not needed with ``check``, or where every file is there already.
+    source : str or Path or None
+        The mirror: see :func:`fetch_files`.
     dest : Path
         The soundbank's folder.
     check : bool, optional
@@ -101,65 +113,113 @@ def fetch_folder(
     Raises
     ------
     MissingDataError
-        No mirror was named, or it is no folder.
+        No mirror was named, or it is no folder, or cannot be reached.
     DataError
         ``dest`` cannot be written.
     """
-    recordings = read_manifest(manifest)
+    files = [Remote(r.id, "", r.sha256) for r in read_manifest(manifest)]
+    return fetch_files(files, source, dest, check, progress)
+
+
+def fetch_files(
+    files: Sequence[Remote],
+    source: str | Path | None,
+    dest: Path,
+    check: bool = False,
+    progress: Progress | None = None,
+) -> FetchReport:
+    """Bring files with recorded hashes from a mirror, or verify what is there.
+
+    Parameters
+    ----------
+    files : sequence of Remote
+    source : str or Path or None
+        A folder or an archive that has them under the same names, or a URL of either. Not
+        needed with ``check``, or where every file is there already.
+    dest, check, progress
+        As for :func:`fetch_folder`.
+
+    Returns
+    -------
+    FetchReport
+
+    Raises
+    ------
+    MissingDataError, DataError
+        As for :func:`fetch_folder`.
+    """
+    source = None if check else place(source)
+    if source is not None and _is_archive(source):
+        return _from_archive(files, source, dest, progress)
     report = FetchReport(dest)
-    if not check and source is not None and not source.is_dir():
+    if isinstance(source, Path) and not source.is_dir():
         raise MissingDataError(
             f"the mirror {source} is no folder",
             "name the folder that holds foreground/ and background/: --from DIR",
         )
-    for done, recording in enumerate(recordings, 1):
-        target = dest / recording.id
-        state = _state(target, recording.sha256)
-        if state == "right":
-            report.kept.append(recording.id)
+    for done, remote in enumerate(files, 1):
+        if verified(dest / remote.name, remote):
+            report.kept.append(remote.name)
         elif check:
-            (report.wrong if state == "wrong" else report.missing).append(recording.id)
+            report.add("wrong" if (dest / remote.name).is_file() else "missing", remote.name)
         elif source is None:
             raise MissingDataError(
-                f"{len(recordings)} recordings belong in {dest}, and {recording.id} is not there",
+                f"{len(files)} recordings belong in {dest}, and {remote.name} is not there",
                 "name a folder that has them: --from DIR (its layout: foreground/<label>/<file>)",
             )
         else:
-            _list(report, _bring(source / recording.id, target, recording.sha256), recording.id)
+            report.add(_bring(remote, dest, source), remote.name)
         if progress is not None:
-            progress(done, len(recordings))
+            progress(done, len(files))
     return report
 
 
-def _list(report: FetchReport, outcome: str, recording: str) -> None:
-    getattr(report, outcome).append(recording)
-
-
-def _state(path: Path, sha256: str) -> str:
-    if not path.is_file():
-        return "missing"
-    return "right" if sha256_of(path) == sha256 else "wrong"
-
-
-def _bring(origin: Path, target: Path, sha256: str) -> str:
-    """Copy one file and return the report's list that it belongs to."""
-    if not origin.is_file():
-        return "missing"
+def _bring(remote: Remote, dest: Path, source: str | Path) -> Outcome:
+    """Bring one file and say which of the report's lists it belongs to."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".fetch-", dir=target.parent)
-        os.close(handle)
-        try:
-            shutil.copyfile(origin, name)
-            if sha256_of(Path(name)) != sha256:
-                return "wrong"
-            Path(name).chmod(0o644)  # mkstemp makes files that only their owner may read
-            Path(name).replace(target)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        obtain(remote, dest, source)
+    except UnreachableError:
+        raise  # the other files would not come either
+    except MissingDataError:
+        return "missing"
+    except HashMismatchError:
+        return "wrong"
+    return "copied"
+
+
+def _is_archive(source: str | Path) -> bool:
+    name = str(source).partition("?")[0].lower()
+    return name.endswith(ARCHIVES) and not Path(source).is_dir()
+
+
+def _from_archive(
+    files: Sequence[Remote], source: str | Path, dest: Path, progress: Progress | None
+) -> FetchReport:
+    """Take the files out of an archive, under whatever folder they are in there.
+
+    Nobody recorded the archive's own hash, and nobody needs it: each file is verified.
+    """
+    names = {remote.name for remote in files}
+    depth = {len(PurePosixPath(name).parts) for name in names}
+
+    def want(member: str) -> str | None:
+        parts = PurePosixPath(member).parts
+        tails = ("/".join(parts[-n:]) for n in depth if n <= len(parts))
+        return next((tail for tail in tails if tail in names), None)
+
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=dest.parent) as name:
+            folder = Path(name)
+            last = str(source).partition("?")[0].replace("\\", "/").rpartition("/")[2]
+            archive = Remote(last, str(source))
+            origin = locate(archive, source)
+            here = isinstance(origin, Path)
+            path = Path(origin) if here else obtain(archive, folder, None, progress)
+            unpack(path, folder / "files", want)
+            return fetch_files(files, folder / "files", dest, False, progress)
     except OSError as error:
         raise DataError(
-            f"cannot copy {origin} to {target.parent}: {error.strerror or error}",
+            f"cannot write {dest.parent}: {error.strerror or error}",
             "make room, or set SEDBENCH_DATA to a folder that can be written",
         ) from error
-    return "copied"

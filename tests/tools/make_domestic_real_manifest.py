@@ -6,6 +6,10 @@ Reads ``SOUNDBANK_FOLDER/manifest.csv``, hashes every file, and writes the manif
 ships in the plugin. Three things differ from the source: ``validate`` is called
 ``validation``; the columns are those of :mod:`sedbench.data.folder`; and two contributors
 change places, see :data:`MOVED`.
+
+``sources.csv`` beside it says how each file is made from its original: see
+:mod:`sedbench_plugins.domestic_real.rebuild`. The source's manifest gives the cut to 10 ms;
+the sample is found from how such a cut is computed, see :func:`first_sample`.
 """
 
 from __future__ import annotations
@@ -15,6 +19,15 @@ import hashlib
 import io
 import sys
 from pathlib import Path
+
+import soundfile
+
+SOURCES = "sources.csv"
+RATE = 16000
+PAD = 0.02  # s that the cutter left before and after what it found
+# Turns of meetings that begin one sample before their title's time, which was added up in
+# floating point: found by laying their files over the meetings.
+EARLIER = ("trn03 14.08-18.08", "trn05 13.58-17.58")
 
 OUT = Path(__file__).parents[2] / "plugins/sedbench_plugins/domestic_real/manifest.csv"
 COLUMNS = [
@@ -37,6 +50,21 @@ COLUMNS = [
 # goes to test in return. Chosen by group sizes alone, before anything was trained.
 MERGED = {"k:J2": "k:J", "k:J3": "k:J"}
 MOVED = {"k:J": "train", "k:D": "test"}
+
+
+def first_sample(cut: float, title: str, origin: str) -> int:
+    """Where a cut begins, in samples at 16 kHz.
+
+    The cutter looked for sound on a grid of 10 ms, took 20 ms off the first frame's time, in
+    floating point, and cut the product with the rate to an integer: at some cuts that is one
+    sample less than 160 a frame. (Lengths tell: every file that is one sample too long
+    for the grid has such a cut.) Meetings were first cut into turns, named in the title.
+    """
+    meeting = origin.startswith("pyannote/")
+    turn = float(title.partition(" ")[2].partition("-")[0]) if meeting else 0.0
+    inside = round(cut - turn, 2)
+    begins = int(turn * RATE) - (title in EARLIER)
+    return begins + int((round(inside + PAD, 2) - PAD) * RATE)
 
 
 def main(folder: Path) -> None:
@@ -66,6 +94,15 @@ def main(folder: Path) -> None:
         )
     OUT.write_text(out.getvalue(), encoding="utf-8", newline="\n")
     print(f"{OUT}: {len(rows)} recordings")
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["file", "origin", "path", "start", "frames", "gain"])
+    for row in rows:
+        origin = row["source_repo"]
+        start = first_sample(float(row["cut_start"]), row["title"], origin)
+        frames = soundfile.info(str(folder / row["file"])).frames
+        lines.writerow([row["file"], origin, row["source_path"], start, frames, float(row["gain"])])
+    OUT.with_name(SOURCES).write_text(out.getvalue(), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

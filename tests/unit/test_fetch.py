@@ -117,6 +117,6 @@ def test_no_path_leaves_the_folder(mirror: Path, manifest: Path, tmp_path: Path,
 def test_a_folder_that_cannot_be_written(mirror: Path, manifest: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(DataError, match="cannot copy") as caught:
+    with pytest.raises(DataError, match="cannot write") as caught:
         fetch_folder(manifest, mirror, blocked / "data")
     assert "SEDBENCH_DATA" in caught.value.hint
