@@ -92,8 +92,9 @@ def _read(top: Table, path: Path) -> TaskSpec:
         raise top.error(
             "soundscapes", "a task has either [soundscapes] or [recordings]", "keep one of them"
         )
+    hop = 0.0
     if recordings:
-        top.table("recordings", ("hop",))
+        hop = top.table("recordings", ("hop",)).number("hop", duration, above=0)
     conditions = None
     if "conditions" in top.values:
         conditions = read_conditions(top.table("conditions", CONDITION_KEYS), path.parent)
@@ -127,6 +128,7 @@ def _read(top: Table, path: Path) -> TaskSpec:
         reference=top.table("reference", ("methods",), required=False).texts("methods", []),
         bank_fingerprint=bank.text("fingerprint", ""),
         recipe=None if recordings else read_recipe(top.table("soundscapes", RECIPE_KEYS)),
+        hop=hop,
         conditions=conditions,
         folds=folds,
         rotations=turns,

@@ -156,6 +156,8 @@ class TaskSpec:
         The soundbank's fingerprint at freezing; empty where it is not recorded.
     recipe : Recipe or None
         What the soundscapes were drawn from; None for annotated recordings.
+    hop : float
+        From one window of a recording to the next, seconds; 0 for soundscapes.
     conditions : Conditions or None
         What every soundscape is rendered under, once each.
     folds : int
@@ -189,6 +191,7 @@ class TaskSpec:
     reference: tuple[str, ...]
     bank_fingerprint: str
     recipe: Recipe | None
+    hop: float
     conditions: Conditions | None
     folds: int
     rotations: tuple[Rotation, ...]

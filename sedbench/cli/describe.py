@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def entry(kind: Kind, found: Entry) -> dict[str, Any]:
     """Metadata of one registered thing, and who offers it."""
-    values = {f.name: plain(getattr(found.info, f.name)) for f in fields(found.info)}
+    values = {
+        f.name: plain(value)
+        for f in fields(found.info)
+        if not callable(value := getattr(found.info, f.name))  # what fetches it
+    }
     return {
         "name": values.pop("name"),
         "type": kind[:-1],

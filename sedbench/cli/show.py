@@ -99,6 +99,7 @@ def _task(entry: Entry) -> dict[str, Any]:
     from sedbench.taskfile import load_task
 
     task = load_task(entry.factory())
+    conditions = list(task.conditions.labels) if task.conditions else []
     return {
         "title": task.title,
         "summary": task.summary,
@@ -113,6 +114,9 @@ def _task(entry: Entry) -> dict[str, Any]:
         "frame": task.frame,
         "classes": list(task.classes),
         "truth": task.truth,
+        "folds": task.folds,
+        "conditions": conditions,
+        "trained_on": task.trained_on,
         "splits": {name: split.clips for name, split in task.splits.items()},
         "reference_methods": list(task.reference),
         "fingerprint": task.fingerprint(METRICS_VERSION),
@@ -121,7 +125,7 @@ def _task(entry: Entry) -> dict[str, Any]:
 
 
 def _card(found: Weights) -> dict[str, Any]:
-    card = {key: found.card.get(key) for key in ("task", "variant", "seed")}
+    card = {key: found.card.get(key) for key in ("task", "variant", "seed", "fold")}
     return {
         **card,
         "origin": found.origin,
@@ -198,10 +202,12 @@ def _cards(rows: list[dict[str, Any]]) -> RenderableType:
     from rich.text import Text
 
     table = Table(title="weights", title_justify="left", box=None, pad_edge=False)
-    for heading in ("task", "variant", "seed", "origin", "validation"):
+    in_folds = any(row["fold"] is not None for row in rows)
+    headings = ["task", "variant", "seed", *(["fold"] if in_folds else []), "origin", "validation"]
+    for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_text(row[key])) for key in list(row)[:5]))
+        table.add_row(*(Text(_text(row[key])) for key in headings))
     return table
 
 

@@ -26,6 +26,7 @@ from sedbench.data.entries import entry_paths, load, store
 from sedbench.data.render import RENDERER_VERSION, Rendered, render
 from sedbench.data.soundbank import Recording, Soundbank
 from sedbench.data.soundscape import Excerpt
+from sedbench.data.windows import excerpt
 from sedbench.errors import HashMismatchError
 from sedbench.files import cache_root
 from sedbench.tasks import Clip, TaskSpec
@@ -141,19 +142,16 @@ def _render_chunk(chunk: _Chunk) -> list[Rendered]:
 
 def _render(clip: Clip, bank: _Remembering, settings: _Settings) -> Rendered:
     if isinstance(clip, Excerpt):
-        from sedbench.data.recordings import excerpt
-
-        made = replace(
-            excerpt(
-                bank.bank,
-                clip.recording,
-                clip.start,
-                clip.duration,
-                settings.classes,
-                settings.grid,
-                settings.sample_rate,
-            ),
+        made = excerpt(
+            bank.bank,
+            clip.recording,
+            clip.start,
+            clip.duration,
+            settings.classes,
+            settings.grid,
+            settings.sample_rate,
             clip_id=clip.id,
+            pad=True,
         )
     else:
         made = render(
@@ -282,7 +280,13 @@ def render_split(
     count = len(task.clips(split, fold)[:limit])
     for i, clip in enumerate(
         iter_rendered(
-            task, split, bank_factory, fold=fold, limit=limit, jobs=jobs, progress=progress,
+            task,
+            split,
+            bank_factory,
+            fold=fold,
+            limit=limit,
+            jobs=jobs,
+            progress=progress,
             classes=classes,
         )
     ):

@@ -4,9 +4,10 @@
 
 A *manifest* (CSV, UTF-8) says what is in it: ``file`` (relative, forward slashes), ``role``,
 ``class``, ``split``, ``group``, ``sha256``, ``duration`` (s), ``licence``, ``author``,
-``title``, ``source``, and for tasks in folds ``fold`` (0, 1, ...); further columns are ignored. The recording's id is its ``file``. A
-manifest is checked when it is read and a file's hash when its audio is first read, so that
-listing a soundbank costs nothing and a wrong file is never heard.
+``title``, ``source``, and for tasks in folds ``fold`` (0, 1, ...); further columns are
+ignored. The recording's id is its ``file``. A manifest is checked when it is read and a file's
+hash when its audio is first read, so that listing a soundbank costs nothing and a wrong file is
+never heard.
 
 Without a manifest the folder is walked. The group of a file is then its name without the
 extension and without a trailing cut number (``kitchen-3.wav`` -> ``kitchen``), and its split

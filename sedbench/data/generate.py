@@ -16,13 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sedbench.data.cutting import cut
+from sedbench.data.excerpts import write_excerpts
 from sedbench.data.index import write_index
 from sedbench.data.patterns import read_patterns
 from sedbench.data.recipe import Recipe
 from sedbench.data.scaper_spec import draw
 from sedbench.data.soundbank import Soundbank
 from sedbench.data.soundscape import Soundscape
-from sedbench.errors import DataError
+from sedbench.errors import DataError, UsageError
 from sedbench.files import write_atomic
 from sedbench.taskfile import load_task
 from sedbench.tasks import TaskSpec
@@ -89,26 +91,16 @@ def generate(
     task = load_task(path)
     if bank.name != task.soundbank:
         raise DataError(f"task {task.name!r} draws from {task.soundbank!r}, not from {bank.name!r}")
-    if (recipe := task.recipe) is None:
-        raise DataError(f"task {task.name!r} is made of recordings, there is nothing to draw")
     done: list[Frozen] = []
     for split in splits or tuple(task.splits):  # type: ignore[arg-type]
         if split not in task.splits:
             raise DataError(f"{path} has no table [splits.{split}]", "add it to the file")
         spec = task.splits[split]
-        soundscapes = _draw(
-            task,
-            recipe,
-            bank,
-            split,
-            count=spec.clips if count is None else count,
-            seed=recipe.seed if seed is None else seed,
-        )
         try:
-            sha256 = write_index(spec.index, soundscapes)
+            sha256, clips = _freeze(task, bank, split, count, seed)
         except OSError as error:
             raise DataError(f"{spec.index} cannot be written: {error.strerror}") from error
-        done.append(Frozen(split, spec.index, sha256, len(soundscapes), sha256 != spec.sha256))
+        done.append(Frozen(split, spec.index, sha256, clips, sha256 != spec.sha256))
         if report is not None:
             report(done[-1])
     if update:
@@ -118,6 +110,30 @@ def generate(
             text = put(text, f"splits.{one.split}", "clips", str(one.clips))
         _write(path, put(text, "bank", "fingerprint", f'"{bank.fingerprint()}"'))
     return tuple(done)
+
+
+def _freeze(
+    task: TaskSpec, bank: Soundbank, split: Split, count: int | None, seed: int | None
+) -> tuple[str, int]:
+    """Write a split's index; its hash and its number of clips."""
+    spec, recipe = task.splits[split], task.recipe
+    if recipe is None:
+        if count is not None or seed is not None:
+            raise UsageError(
+                f"task {task.name!r} is cut from recordings, nothing is drawn",
+                "leave --count and --seed out",
+            )
+        excerpts = cut(task, bank, split)
+        return write_excerpts(spec.index, excerpts), len(excerpts)
+    soundscapes = _draw(
+        task,
+        recipe,
+        bank,
+        split,
+        count=spec.clips if count is None else count,
+        seed=recipe.seed if seed is None else seed,
+    )
+    return write_index(spec.index, soundscapes), len(soundscapes)
 
 
 def _draw(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sedbench
-from sedbench import api, learn, hookimpl, leaderboard, lookup, runner
+from sedbench import api, hookimpl, leaderboard, learn, lookup, runner
 from sedbench.errors import NothingSelectedError, SedbenchError, UnknownNameError, UsageError
 from sedbench.protocol import evaluate
 from sedbench.registry import BUILT_IN, Source, build
