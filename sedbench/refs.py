@@ -8,6 +8,7 @@ sentence makes no result stale.
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,17 +143,30 @@ class MethodRef:
 
 
 def code_of(factory: Callable[..., Any]) -> str:
-    """Sha256 over the code of the module or package that a factory stands in."""
+    """Sha256 over the code that a factory stands in.
+
+    That is its module, or package, and whatever of the same distribution's import package
+    these import, and so on; but not what is imported from elsewhere, which has a version.
+    """
     module = inspect.getmodule(getattr(factory, "func", factory))
     file = getattr(module, "__file__", None)
-    return "unknown" if file is None else _code(Path(file))
+    if module is None or file is None:
+        return "unknown"
+    return _code(Path(file), module.__name__)
 
 
 @lru_cache
-def _code(path: Path) -> str:
-    files = sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
-    parts = []
-    for file in files:
+def _code(path: Path, name: str = "") -> str:
+    own, parts = _files(path), []
+    others: dict[str, Path] = {}
+    waiting = [(file, name if len(own) == 1 else f"{name}.{file.stem}") for file in own]
+    while waiting:
+        file, called = waiting.pop(0)
+        for found, source in _imported(file, called).items():
+            if found not in others and source not in own:
+                others[found] = source
+                waiting.append((source, found))
+    for file in [*own, *(others[found] for found in sorted(others))]:
         tree = ast.parse(file.read_bytes())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
@@ -160,6 +174,37 @@ def _code(path: Path) -> str:
                 node.body = [n for n in body if not _is_text(n)]  # type: ignore[attr-defined]
         parts.append(f"{file.name}\0{ast.dump(tree)}")
     return sha256("\0".join(parts).encode())
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
+
+
+def _imported(file: Path, name: str) -> dict[str, Path]:
+    """Modules of the same import package that a module imports, late ones included."""
+    root, _, rest = name.partition(".")
+    if not rest:
+        return {}
+    found: dict[str, Path] = {}
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for each in names:
+            if each.startswith(f"{root}.") and (source := _source(each)) is not None:
+                found[each] = source
+    return found
+
+
+def _source(name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None  # a name in a module, not a module
+    origin = getattr(spec, "origin", None)
+    return Path(origin) if origin and origin.endswith(".py") else None
 
 
 def _is_text(node: Any) -> bool:

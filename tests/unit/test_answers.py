@@ -260,6 +260,37 @@ def test_the_code_of_a_package_is_all_its_modules(tmp_path: Path) -> None:
     assert found[0] == found[2] != found[1]
 
 
+def test_a_changed_helper_is_noticed_and_a_stranger_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "kit"
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    texts = {
+        "__init__": "",
+        "method": "def build():\n    from kit.shared import HOW\n    return HOW\n",
+        "shared": "from kit import far\nHOW = 1\n",
+        "far": "import json\nfrom kit.method import build\nX = 1\n",
+        "stranger": "X = 1\n",
+    }
+    for name, text in texts.items():
+        (package / f"{name}.py").write_text(text)
+    build = importlib.import_module("kit.method").build
+
+    def code(**changes: str) -> str:
+        for name, text in {**texts, **changes}.items():
+            (package / f"{name}.py").write_text(text)
+        refs._code.cache_clear()
+        return refs.code_of(build)
+
+    plain = code()
+    assert code(stranger="X = 2\n") == plain
+    assert code(shared="from kit import far\nHOW = 1  # why\n") == plain
+    assert code(shared="from kit import far\nHOW = 2\n") != plain
+    assert code(far=texts["far"].replace("X = 1", "X = 2")) != plain
+    assert code() == plain
+
+
 # --- who is asked what ------------------------------------------------------------------------
 
 
