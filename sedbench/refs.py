@@ -48,6 +48,8 @@ class ModelRef:
         Whether a task needs weights of its own.
     pretrained : tuple of (str, str)
         Name and sha256 of every fetched file that decides the answers.
+    called : str
+        How that task is named on the command line; its name where this is empty.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelRef:
     fold: int | None = None
     trains: bool = True
     pretrained: tuple[tuple[str, str], ...] = ()
+    called: str = ""
 
     def handle(self) -> ModelHandle:
         """Load the model; one a process."""
@@ -77,6 +80,15 @@ class ModelRef:
         """Sha256 over the code of the family and of the shared front end; comments do not count."""
         front = Path(__file__).parent / "models" / "frontend.py"
         return sha256(f"{code_of(self.factory)}{_code(front)}".encode())
+
+    @property
+    def detectors(self) -> str:
+        """What a family's detectors share with its classifier: two comparisons, kept apart."""
+        if not self.trains or len(self.variants) < 2:
+            return ""
+        if self.pretrained:
+            return "heads on the classifier's own frozen trunk"
+        return "the classifier's architecture, trained for the purpose"
 
     def behind(self, method: MethodRef) -> list[object]:
         """Tell everything about the model that a method's answers can depend on."""
@@ -104,6 +116,7 @@ def _handle(ref: ModelRef) -> ModelHandle:
         ref.shipped,
         ref.fold,
         ref.trains,
+        ref.called,
     )
 
 

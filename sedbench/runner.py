@@ -78,6 +78,7 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
             "metrics_version": METRICS_VERSION,
             "weights": _weights(work),
             "pretrained": dict(work.model.pretrained),
+            "detectors": work.model.detectors,
             "device": work.model.device,
             "started": started.isoformat(timespec="seconds"),
         },

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.streams import installed, reserved_stdout
-from sedbench.errors import UnknownNameError, UsageError
+from sedbench.errors import DataError, UnknownNameError, UsageError
 from sedbench.info import ModelInfo
 from sedbench.registry import Entry, Registry
 
@@ -40,13 +40,15 @@ def command(name: str, source: str | None, check: bool) -> int:
       sedbench fetch NAME --from DIR   or from a folder, a file or a URL
       sedbench fetch NAME --check      verify what is here
 
-    NAME is a soundbank, a model, or a task: then its soundbank is meant. A fetch that was
-    interrupted goes on where it stopped. Everything is compared with a recorded hash.
+    NAME is a soundbank, a model, or a task: then its soundbank is meant, and what its model
+    needs is brought from where that is published. A fetch that was interrupted goes on where it
+    stopped. Everything is compared with a recorded hash.
     """  # noqa: D301
     from sedbench.cli.errors import say
     from sedbench.cli.progress import Bars
 
-    entry = _find(installed(), name)
+    registry = installed()
+    entry = _find(registry, name)
     fetch = getattr(entry.info, "fetch", "")
     if not fetch:
         click.echo(f"{entry.info.name} needs no fetching: it is made, or ships, with its plugin")
@@ -62,7 +64,38 @@ def command(name: str, source: str | None, check: bool) -> int:
         say(f"note: {note}")
     report.raise_unless_ok(fetch)
     click.echo(f"{entry.info.name} is complete in {report}")
+    if (model := _model_of(registry, name)) is not None:
+        _also(model, name, check)
     return 0
+
+
+def _model_of(registry: Registry, name: str) -> Entry | None:
+    """The model of the task of that name, if it has to be fetched."""
+    if name not in registry.entries["tasks"]:
+        return None
+    from sedbench.taskfile import load_task
+
+    task = load_task(registry.get("tasks", name).factory())
+    found = registry.entries["models"].get(task.model.partition("[")[0])
+    return found if found is not None and getattr(found.info, "source", None) else None
+
+
+def _also(model: Entry, task: str, check: bool) -> None:
+    """Bring what a task's model needs; where that fails, the soundbank is still here."""
+    from sedbench.cli.errors import say
+    from sedbench.cli.progress import Bars
+
+    fetch = getattr(model.info, "fetch", "")
+    try:
+        with Bars() as bars, reserved_stdout():
+            report = _bring(model, None, check, Meter(bars, model.info.name, "fetch"))
+        report.raise_unless_ok(fetch)
+    except DataError as error:
+        say(f"note: task {task!r} is scored with {model.info.name!r}, which is not here yet")
+        say(f"  {error.message}")
+        say(f"  {fetch}")
+    else:
+        click.echo(f"{model.info.name} is complete in {report}")
 
 
 class Meter:

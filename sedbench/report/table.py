@@ -7,7 +7,8 @@ Sections
 1. Rows that can be compared, sorted by IoU: complete, not limited, of the task as it is now.
    Measured, stored and shipped ones are merged and marked in the column ``origin``; a shipped
    row gives way to a measured one of the same method and seed.
-2. Rows that are shown and not ranked, with the reason: limited, incomplete or stale.
+2. Rows that are shown and not ranked, with the reason: limited, incomplete or stale. Where
+   the task has conditions, the curve over them follows (:mod:`sedbench.report.conditions`).
 3. Rows without figures, with the reason: failed, timed out, not applicable.
 4. Published figures, in a table of their own.
 
@@ -39,6 +40,7 @@ from sedbench.report.columns import (
     record,
     with_interval,
 )
+from sedbench.report.conditions import curve
 from sedbench.results import Result
 
 _STUDY = "The study's own figures (arXiv 2605.23293), on its data: not comparable row by row"
@@ -173,6 +175,9 @@ def tables(
     parts: list[RenderableType] = []
     if shown:
         parts += [_main_table(found, shown, fit, width), ""]
+        by_condition = curve(shown)
+        if by_condition is not None:
+            parts += [by_condition, ""]
     parts += [
         Text(line, style="yellow" if line.startswith("Doubt") else "dim")
         for line in _caption(found, results, reference, [column for column, _ in fit])
@@ -259,6 +264,9 @@ def _caption(
         ]
         if len(fit) < len(known):
             lines[-1] += " A wider terminal shows more; --json everything."
+    told = {str(r.provenance["detectors"]) for r in shown if r.provenance.get("detectors")}
+    if told and any(r.kind == "detector" for r in shown):
+        lines.append(f"Detectors beside attributions: {', '.join(sorted(told))}.")
     limited = sorted({r.limited for r, _ in found.unranked if r.limited is not None})
     if limited:
         lines.append(

@@ -15,7 +15,7 @@ import pytest
 from sedbench.data.download import Remote, obtain, verified
 from sedbench.data.fetch import FetchReport
 from sedbench.data.folder import FolderSoundbank
-from sedbench.types import ModelInfo, SoundbankInfo
+from sedbench.types import ModelInfo, SoundbankInfo, TaskInfo
 
 FILES = {"foreground/Dog/a.wav": b"bark", "background/hum/b.wav": b"mmmm"}
 HINT = "sedbench fetch house --from DIR"
@@ -213,6 +213,54 @@ def test_a_model_is_fetched_the_same_way(cli, offers, site, tmp_path):
     wrong = cli("fetch", "big-net", "--from", copy)
     assert wrong.code == 4 and "is not the recorded net.bin" in wrong.err
     assert cli("fetch", "tiny-net").out.startswith("tiny-net needs no fetching")
+
+
+TASK = """
+name = "house"
+version = 1
+title = "House"
+summary = "two sounds"
+licence = "MIT"
+reason = "to test with"
+model = "big-net"
+soundbank = "house"
+sample_rate = 8000
+duration = 1.0
+classes = ["Dog"]
+[truth]
+primary = "extent"
+[soundscapes]
+event_counts = [1]
+event_duration = ["const", 0.3]
+event_time = ["uniform", 0, 0.7]
+snr = ["const", 20]
+ref_db = ["const", -50]
+backgrounds = ["hum"]
+[splits.test]
+index = "test.csv"
+clips = 1
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+"""
+
+
+def test_a_task_brings_what_its_model_needs_too(cli, mirror, offers, site, tmp_path, home):
+    (tmp_path / "task.toml").write_text(TASK)
+    offers.append((TaskInfo("house", "two sounds"), lambda: tmp_path / "task.toml"))
+    info = ModelInfo(
+        "big-net",
+        "has to be fetched",
+        fetch="sedbench fetch big-net",
+        source=lambda: Weights(tmp_path / "models", f"{site.url}/net.bin"),
+    )
+    offers.append((info, object))
+    alone = cli("fetch", "house", "--from", mirror)  # its own source has nothing: not an error
+    assert alone.code == 0 and "house is complete in" in alone.out
+    assert "task 'house' is scored with 'big-net', which is not here yet" in alone.err
+    assert "sedbench fetch big-net" in alone.err
+    site.files["/net.bin"] = b"weights" * 1000
+    both = cli("fetch", "house", "--from", mirror)
+    assert both.code == 0 and "house is complete in" in both.out
+    assert "big-net is complete in" in both.out
 
 
 def test_an_interrupted_fetch_goes_on(process, package, tmp_path):
