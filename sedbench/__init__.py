@@ -9,7 +9,8 @@ The public surface for plugins is this package, :mod:`sedbench.types`,
 :mod:`sedbench.metrics`, :mod:`sedbench.models`, :mod:`sedbench.data.soundbank`,
 :mod:`sedbench.data.folder`, :mod:`sedbench.data.recordings`,
 :mod:`sedbench.data.paths`, :mod:`sedbench.data.fetch`, :mod:`sedbench.data.download`,
-:mod:`sedbench.data.unpack`, :mod:`sedbench.data.archive` and :mod:`sedbench.files`.
+:mod:`sedbench.data.unpack`, :mod:`sedbench.data.archive`, :mod:`sedbench.data.dealing`
+and :mod:`sedbench.files`.
 """
 
 from __future__ import annotations

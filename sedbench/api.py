@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 from sedbench import leaderboard, runner
 from sedbench.environment import commit_state, environment
 from sedbench.errors import NothingSelectedError, UsageError
-from sedbench.lookup import check_params, find_method, find_models, find_task
+from sedbench.lookup import check_params, find_bank, find_method, find_models, find_task
 from sedbench.progress import Progress
 from sedbench.refs import MethodRef
 from sedbench.registry import registry
@@ -144,7 +144,7 @@ def run(
     methods : sequence of str
         ``name`` or ``name[param=value,...]``.
     task : str, optional
-        The default task unless given.
+        A name, or a task's file; the default task unless given.
     model : str, optional
         ``name`` or ``name[seed=1]``; the task's own unless given.
     seed : int
@@ -248,6 +248,7 @@ def prepare(
         method = find_method(text, known)
         check_params(method)
         chosen[method.spec] = method
+    task_spec.check_drawn("test", "validation")
     models = find_models(model or task_spec.model, task_spec, known, device=device)
     canonical = models[0].canonical
     board = leaderboard.board_folder()
@@ -262,7 +263,7 @@ def prepare(
 
     return Work(
         task=task_spec,
-        bank=known.get("soundbanks", task_spec.soundbank).factory,
+        bank=find_bank(task_spec, known).factory,
         models=models,
         methods=tuple(chosen.values()),
         output=results_root(output),

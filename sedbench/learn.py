@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sedbench.environment import commit_state
 from sedbench.errors import UsageError
-from sedbench.lookup import check_fold, find_model, find_task
+from sedbench.lookup import check_fold, find_bank, find_model, find_task, label_of
 from sedbench.progress import Progress, Quiet
 from sedbench.registry import registry
 from sedbench.workers import default_jobs
@@ -36,7 +36,7 @@ def train(
     what : str
         A variant that the model declares, for instance ``classifier``.
     task : str, optional
-        The default task unless given.
+        A name, or a task's file; the default task unless given.
     model : str, optional
         The family; the task's own unless given.
     seed : int
@@ -70,14 +70,17 @@ def train(
     task_spec = find_task(task, known)
     family = (model or task_spec.model).partition("[")[0]
     fold = check_fold(task_spec, fold)
-    ref = find_model(f"{family}[seed={seed}]", task_spec, known, device=device, fold=fold)
+    task_spec.check_drawn("train", "validation")
+    ref = find_model(
+        f"{family}[seed={seed}]", task_spec, known, device=device, fold=fold, fits=False
+    )
     option = "" if fold is None else f" --fold {fold}"
     return trainer.train_variant(
         task_spec,
-        known.get("soundbanks", task_spec.soundbank).factory,
+        find_bank(task_spec, known).factory,
         ref,
         what,
-        command=f"sedbench train {what} --model {family} --task {task_spec.name} "
+        command=f"sedbench train {what} --model {family} --task {label_of(task_spec.called)} "
         f"--seed {seed}{option}",
         commit=str(commit_state().get("commit") or "unknown"),
         progress=progress if progress is not None else Quiet(),

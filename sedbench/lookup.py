@@ -1,19 +1,60 @@
-"""Names to things: the only room that asks the registry on behalf of a run."""
+"""Names to things: the only room that asks the registry on behalf of a run.
+
+A task may also be named by its file (``mine/task.toml``), and its soundbank then be a folder
+beside it. One that ships without indices is read from where it was drawn on this machine
+(:mod:`sedbench.data.drawn`).
+"""
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from sedbench import spec
+from sedbench.data.drawn import drawn
+from sedbench.data.folder import FolderFactory
+from sedbench.data.paths import soundbank_folder
 from sedbench.errors import DataError, NothingSelectedError, UsageError
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.registry import Entry, Registry, registry
 from sedbench.taskfile import load_task
 from sedbench.tasks import TaskSpec
-from sedbench.types import MethodInfo, ModelInfo
+from sedbench.types import MethodInfo, ModelInfo, SoundbankInfo
+
+if TYPE_CHECKING:
+    from sedbench.models.weights import Weights
+
+
+def is_file(task: str) -> bool:
+    """Whether a task is named by its file: something with a separator, or ``.toml``."""
+    return task.endswith(".toml") or "/" in task or "\\" in task
+
+
+def label_of(task: str) -> str:
+    """What is recorded of how a task was named: of a file its last part, no folder."""
+    return Path(task).name if is_file(task) else task
 
 
 def find_task(name: str | None, known: Registry | None = None) -> TaskSpec:
-    """Read and check the task of that name, or the default one."""
+    """Read and check a task, or the default one.
+
+    Parameters
+    ----------
+    name : str, optional
+        Its name, or its file, or the folder of its file with a separator in it.
+    known : Registry, optional
+
+    Raises
+    ------
+    UsageError
+        A file's task has the name of an installed one: results and weights go by names.
+    """
     known = known or registry()
+    if name is not None and is_file(name):
+        return _find_own(name, known)
     if name is None:
         defaults = [
             n for n, e in known.entries["tasks"].items() if getattr(e.info, "default", False)
@@ -21,7 +62,42 @@ def find_task(name: str | None, known: Registry | None = None) -> TaskSpec:
         if not defaults:
             raise NothingSelectedError("there is no default task", "name one with --task")
         name = sorted(defaults)[0]
-    return load_task(known.get("tasks", name).factory())
+    task = drawn(load_task(known.get("tasks", name).factory()))
+    return replace(task, called=name, fetch=_to_fetch(task, known))
+
+
+def read_task(file: str) -> TaskSpec:
+    """Read a task's file; its folder will do."""
+    path = Path(file).expanduser()
+    return replace(load_task(path / "task.toml" if path.is_dir() else path), called=file)
+
+
+def _find_own(file: str, known: Registry) -> TaskSpec:
+    task = read_task(file)
+    if task.name in known.entries["tasks"]:
+        installed = find_task(task.name, known)
+        if installed.path.resolve() != task.path.resolve():
+            raise UsageError(
+                f"{task.path}: the name {task.name!r} belongs to an installed task",
+                "results and weights go by the name: choose another one",
+            )
+    return replace(task, fetch=_to_fetch(task, known))
+
+
+def _to_fetch(task: TaskSpec, known: Registry) -> str:
+    """What to type to have the task's soundbank here, unless it is."""
+    entry = known.entries["soundbanks"].get(task.soundbank)
+    if entry is None or soundbank_folder(task.soundbank).is_dir():
+        return ""
+    return str(getattr(entry.info, "fetch", ""))
+
+
+def find_bank(task: TaskSpec, known: Registry | None = None) -> Entry:
+    """Find the soundbank of a task: an installed one, or a folder."""
+    if task.folder is None:
+        return (known or registry()).get("soundbanks", task.soundbank)
+    info = SoundbankInfo(task.soundbank, f"recordings in {task.folder}")
+    return Entry(info, FolderFactory(task.soundbank, task.folder), "", "", "")
 
 
 def find_method(text: str, known: Registry | None = None) -> MethodRef:
@@ -76,6 +152,7 @@ def find_model(
     *,
     device: str = "auto",
     fold: int | None = None,
+    fits: bool = True,
 ) -> ModelRef:
     """Find a model for a task, with the hashes of its weight files of that seed.
 
@@ -88,11 +165,14 @@ def find_model(
     device : {"auto", "cpu", "cuda"}
     fold : int, optional
         The rotation of a task in folds.
+    fits : bool, optional
+        See that the weights belong to the task as it is; not where they are to be replaced.
 
     Raises
     ------
     DataError
-        The weights were trained for other classes than the task's.
+        The weights were trained for other classes than the task's, or here on another state
+        of the task: clips that it was trained on may be test clips now.
     """
     from sedbench.models import weights
     from sedbench.models.store import pick_device
@@ -103,16 +183,14 @@ def find_model(
     assert isinstance(info, ModelInfo)
     params = spec.resolve(parsed, info)
     seed = int(params.get("seed", 0))
+    others = {name: value for name, value in params.items() if name != "seed"}  # of the family
     ending = weights.stem("", seed, fold)
     hashes = {}
     for found in weights.available(info.name, info.weights, task.trained_on):
         if not found.path.stem.endswith(ending):
             continue
-        if tuple(found.card.get("classes", task.classes)) != task.classes:
-            raise DataError(
-                f"{found.path} was trained for other classes than those of task {task.name!r}",
-                f"train {info.name!r} on {task.trained_on!r} again",
-            )
+        if fits:
+            _check_card(found, task, info.name)
         hashes[found.path.stem.removesuffix(ending)] = found.sha256
     return ModelRef(
         name=info.name,
@@ -123,13 +201,32 @@ def find_model(
         seed=seed,
         device=pick_device(device),
         variants=info.variants,
-        factory=entry.factory,
+        factory=partial(entry.factory, **others) if others else entry.factory,
         shipped=info.weights,
         weights=tuple(sorted(hashes.items())),
         fold=fold if info.trains else None,
         trains=info.trains,
         pretrained=info.pretrained,
+        called=_called(task),
     )
+
+
+def _called(task: TaskSpec) -> str:
+    """How the task that is trained on is named on the command line."""
+    return task.called if task.called and task.trained_on == task.name else task.trained_on
+
+
+def _check_card(found: Weights, task: TaskSpec, model: str) -> None:
+    again = f"train it again: sedbench train {found.card.get('variant', 'classifier')} "
+    again += f"--model {model} --task {shlex.quote(_called(task))}"
+    if tuple(found.card.get("classes", task.classes)) != task.classes:
+        raise DataError(
+            f"{found.path} was trained for other classes than those of task {task.name!r}", again
+        )
+    current = task.fingerprint()
+    own = found.origin == "local" and task.trained_on == task.name
+    if own and found.card.get("task_fingerprint", current) != current:
+        raise DataError(f"{found.path} was trained on another state of task {task.name!r}", again)
 
 
 def find_models(

@@ -1,7 +1,10 @@
 """Reading a task's file, ``task.toml``: every key known, every value of its type.
 
 An unknown key, one that is missing or one of the wrong type is an error that names the file
-and the key. Paths stay in the task's folder.
+and the key. Paths stay in the task's folder, but for that of a soundbank, ``folder:<path>``.
+
+A split's ``sha256`` is absent (or all zeros) until its clips are drawn. So is ``clips`` where
+the clips are windows of recordings: how many there are follows from the recordings.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from sedbench.data.recipe import KEYS as RECIPE_KEYS
 from sedbench.data.recipe import read_recipe
 from sedbench.data.strict import Table
 from sedbench.errors import TaskFileError
-from sedbench.tasks import PublishedRow, Rotation, SplitSpec, TaskSpec, rotations
+from sedbench.tasks import FOLDER, PublishedRow, Rotation, SplitSpec, TaskSpec, rotations
 from sedbench.types import SPLITS, frozen_mapping
 
 _PROSE = ("title", "summary", "licence", "citation", "reason")
@@ -47,6 +50,7 @@ _TOP = (
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_ZEROS = 64 * "0"
 
 
 def load_task(path: Path | str) -> TaskSpec:
@@ -118,7 +122,7 @@ def _read(top: Table, path: Path) -> TaskSpec:
         citation=top.text("citation", ""),
         reason=top.text("reason"),
         model=top.text("model"),
-        soundbank=top.text("soundbank"),
+        soundbank=_soundbank(top),
         sample_rate=top.integer("sample_rate", minimum=1000),
         duration=duration,
         frame=frame,
@@ -133,7 +137,7 @@ def _read(top: Table, path: Path) -> TaskSpec:
         folds=folds,
         rotations=turns,
         trained_on=top.text("trained_on", name),
-        splits=_splits(top, path.parent, folds),
+        splits=_splits(top, path.parent, folds, not recordings),
         published_note=published.text("note", ""),
         published=tuple(
             PublishedRow(r.text("method"), r.number("iou"), r.number("f1"), r.number("pg"))
@@ -141,6 +145,13 @@ def _read(top: Table, path: Path) -> TaskSpec:
         ),
         canonical=_canonical(top.values),
     )
+
+
+def _soundbank(top: Table) -> str:
+    text = top.text("soundbank")
+    if not text or text == FOLDER:
+        raise top.error("soundbank", f"{text!r} names none", f'a name, or "{FOLDER}sounds"')
+    return text
 
 
 def _folds(top: Table) -> tuple[int, tuple[Rotation, ...]]:
@@ -152,23 +163,23 @@ def _folds(top: Table) -> tuple[int, tuple[Rotation, ...]]:
     return count, rotations(count, validation)
 
 
-def _splits(top: Table, folder: Path, folds: int) -> Mapping[str, SplitSpec]:
+def _splits(top: Table, folder: Path, folds: int, drawn: bool) -> Mapping[str, SplitSpec]:
     table = top.table("splits", ("train", "test", "development") if folds else SPLITS)
     splits: dict[str, SplitSpec] = {}
     for split in SPLITS:
         if split not in table.values:
             continue
         one = table.table(split, ("index", "sha256", "clips"))
-        sha256 = one.text("sha256")
+        sha256 = one.text("sha256", _ZEROS)
         if not _SHA256.match(sha256):
             raise one.error("sha256", f"{sha256!r} is not 64 hexadecimal digits")
-        if folds and one.integer("clips", minimum=1) % folds:
+        sha256 = "" if sha256 == _ZEROS else sha256
+        clips = 0
+        if sha256 or drawn or "clips" in one.values:
+            clips = one.integer("clips", minimum=1)
+        if folds and clips % folds:
             raise one.error("clips", f"not the same number in each of {folds} folds")
-        splits[split] = SplitSpec(
-            index=_inside(one, "index", folder),
-            sha256=sha256,
-            clips=one.integer("clips", minimum=1),
-        )
+        splits[split] = SplitSpec(_inside(one, "index", folder), sha256, clips)
     frozen: Mapping[str, SplitSpec] = frozen_mapping(splits)
     return frozen
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,10 +31,11 @@ from sedbench.data.excerpts import read_excerpts
 from sedbench.data.index import read_index
 from sedbench.data.recipe import Recipe
 from sedbench.data.soundscape import Excerpt, Soundscape
-from sedbench.errors import DataError
+from sedbench.errors import DataError, MissingDataError
 from sedbench.types import FrameGrid, Split
 
 Truth = Literal["extent", "activity"]
+FOLDER = "folder:"  # before a soundbank that is no name, but a folder
 Clip = Soundscape | Excerpt
 
 
@@ -46,9 +48,9 @@ class SplitSpec:
     index : Path
         The index file.
     sha256 : str
-        What its hash has to be, hexadecimal.
+        What its hash has to be, hexadecimal; empty where it was never drawn.
     clips : int
-        How many soundscapes it holds.
+        How many clips it holds, or is to hold; 0 where drawing it will tell.
     """
 
     index: Path
@@ -138,6 +140,7 @@ class TaskSpec:
     model : str
         The model that is explained unless another one is asked for, as ``name[param=value]``.
     soundbank : str
+        A name, or ``folder:`` and a folder, seen from the task's own.
     sample_rate : int
         Hz.
     duration : float
@@ -170,6 +173,10 @@ class TaskSpec:
     published : tuple of PublishedRow
     canonical : str
         What decides a score, as JSON; see :meth:`fingerprint`.
+    called : str
+        How whoever asked for the task named it: its name, or its file.
+    fetch : str
+        What to type first where the task's clips are to be drawn and its soundbank is not here.
     """
 
     path: Path
@@ -200,6 +207,46 @@ class TaskSpec:
     published_note: str
     published: tuple[PublishedRow, ...]
     canonical: str
+    called: str = ""
+    fetch: str = ""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that its soundbank is read from, where it is no installed one."""
+        kind, _, place = self.soundbank.partition(FOLDER)
+        if kind or not place:
+            return None
+        return (self.path.parent / Path(place).expanduser()).resolve()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the clips of every split were drawn."""
+        return all(split.sha256 for split in self.splits.values())
+
+    @property
+    def drawing(self) -> str:
+        """What to type to have its clips drawn."""
+        line = f"sedbench soundscapes generate {shlex.quote(self.called or str(self.path))}"
+        return f"{self.fetch} && {line}" if self.fetch else line
+
+    def check_drawn(self, *splits: Split) -> None:
+        """See that the clips of some splits were drawn, in all rotations.
+
+        Raises
+        ------
+        MissingDataError
+            They were not; the hint is what to type.
+        """
+        sources = (
+            source for turn in self.rotations for s in splits for source, _ in turn.blocks(s)
+        )
+        for source in sources:
+            if source in self.splits and not self.splits[source].sha256:
+                index = self.splits[source].index.name
+                what = "soundscapes were never drawn" if self.recipe else "windows were never cut"
+                raise MissingDataError(
+                    f"task {self.name!r} has no {index}: its {what}", self.drawing
+                )
 
     @property
     def grid(self) -> FrameGrid:
@@ -241,10 +288,17 @@ class TaskSpec:
         ------
         DataError
             The task has no such split, or the index contradicts the task.
+        MissingDataError
+            It was never drawn, or its file is gone.
         HashMismatchError
             The index is not the one that was frozen.
         """
         spec = self._spec(split)
+        self.check_drawn(split)
+        if not spec.index.is_file():
+            raise MissingDataError(
+                f"the index {spec.index} is missing", f"bring it back, or: {self.drawing}"
+            )
         found: tuple[Clip, ...]
         if self.recipe is None:
             found = read_excerpts(spec.index, spec.sha256)

@@ -141,11 +141,14 @@ def _plugins(registry: Registry) -> Iterator[Check]:
 
 
 def _tasks(registry: Registry) -> Iterator[Check]:
-    from sedbench.taskfile import load_task
+    from sedbench.lookup import find_task
 
     for name in registry.names("tasks"):
         try:
-            task = load_task(registry.get("tasks", name).factory())
+            task = find_task(name, registry)
+            if not task.frozen:
+                yield Check(f"task {name}", "note", "its clips were never drawn", task.drawing)
+                continue
             for split in task.splits:
                 task.clips(split)  # type: ignore[arg-type]
         except SedbenchError as error:

@@ -51,7 +51,7 @@ def command(name: str, source: str | None, check: bool) -> int:
     entry = _find(registry, name)
     fetch = getattr(entry.info, "fetch", "")
     if not fetch:
-        click.echo(f"{entry.info.name} needs no fetching: it is made, or ships, with its plugin")
+        click.echo(f"{entry.info.name} needs no fetching: it is here, or made where it is used")
         return 0
     if check and source is not None:
         raise UsageError("--check verifies what is here, and --from brings files", "give one")
@@ -123,11 +123,13 @@ class Meter:
 
 
 def _find(registry: Registry, name: str) -> Entry:
+    from sedbench.lookup import find_bank, find_task, is_file
+
+    if is_file(name):
+        return find_bank(find_task(name, registry), registry)
     banks, models = registry.entries["soundbanks"], registry.entries["models"]
     if name not in banks and name not in models and name in registry.entries["tasks"]:
-        from sedbench.taskfile import load_task
-
-        name = load_task(registry.get("tasks", name).factory()).soundbank
+        name = find_task(name, registry).soundbank
     known = [*registry.names("soundbanks"), *registry.names("models"), *registry.names("tasks")]
     if name in banks and name in models:
         raise UsageError(f"{name!r} is a soundbank and a model", "rename one of the two plugins")

@@ -30,7 +30,10 @@ EVERYTHING = "all"
     help="A method, detector or baseline; give it again for more, or 'all'.",
 )
 @click.option(
-    "-t", "--task", metavar="TASK", help="What to listen to; the default task unless given."
+    "-t",
+    "--task",
+    metavar="TASK",
+    help="What to listen to, a name or a file; the default task unless given.",
 )
 @click.option(
     "--model",
@@ -124,7 +127,11 @@ def _line(chosen: Sequence[str], options: Mapping[str, Any]) -> str:
     words = ["sedbench", "run"]
     for method in chosen:
         words += ["-m", method]
-    for name in ("task", "model", "seed", "limit"):
+    from sedbench.lookup import label_of
+
+    if options["task"] is not None:
+        words += ["--task", label_of(options["task"])]
+    for name in ("model", "seed", "limit"):
         if options[name] is not None:
             words += [f"--{name}", str(options[name])]
     return shlex.join(words + ["--recalibrate"] * options["recalibrate"])

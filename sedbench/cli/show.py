@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sedbench.models.weights import Weights
+    from sedbench.tasks import TaskSpec
 
 # What the heading and the parameter table say already.
 _ELSEWHERE = ("name", "type", "summary", "params", "distribution_version", "weights", "board")
@@ -35,13 +36,14 @@ def command(name: str, kind: str | None, as_json: bool) -> int:
     \b
       sedbench list                    the names
       sedbench show NAME               whatever has that name
+      sedbench show path/task.toml     a task of your own
       sedbench show NAME --kind tasks --json
 
     A method's parameters are given as NAME[param=value,...], in quotes. A task's page ends
     with the board that ships, which needs no audio.
     """  # noqa: D301
     with reserved_stdout():
-        found = _find(installed(), name.partition("[")[0].strip(), kind)
+        found = _find(installed(), name.strip(), kind)
     if as_json:
         write_json({f"{each['type']}s": each for each in found})
         return 0
@@ -60,6 +62,12 @@ def _show_board(task: str) -> None:
 
 
 def _find(registry: Registry, name: str, kind: str | None) -> list[dict[str, Any]]:
+    from sedbench.lookup import find_task, is_file
+
+    if kind in (None, "tasks") and is_file(name):
+        own = find_task(name, registry)
+        return [{"name": own.name, "type": "task", **_task(own)}]
+    name = name.partition("[")[0].strip()
     found = [
         _describe(each, registry.get(each, name), registry)
         for each in KINDS
@@ -87,18 +95,18 @@ def _find(registry: Registry, name: str, kind: str | None) -> list[dict[str, Any
 def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
     described = describe.entry(kind, entry)
     if kind == "tasks":
-        described |= _task(entry)
+        from sedbench.lookup import find_task
+
+        described |= _task(find_task(entry.info.name, registry))
     elif kind == "models":
         described["weights"] = [_card(found) for found in describe.weights(entry, registry)]
     return described
 
 
-def _task(entry: Entry) -> dict[str, Any]:
+def _task(task: TaskSpec) -> dict[str, Any]:
     from sedbench.cli.board import brief, shipped
     from sedbench.metrics.catalogue import METRICS_VERSION
-    from sedbench.taskfile import load_task
 
-    task = load_task(entry.factory())
     conditions = list(task.conditions.labels) if task.conditions else []
     return {
         "title": task.title,
@@ -118,6 +126,7 @@ def _task(entry: Entry) -> dict[str, Any]:
         "conditions": conditions,
         "trained_on": task.trained_on,
         "splits": {name: split.clips for name, split in task.splits.items()},
+        "to_draw": "" if task.frozen else task.drawing,
         "reference_methods": list(task.reference),
         "fingerprint": task.fingerprint(METRICS_VERSION),
         "board": [brief(result) for result in shipped(task)],

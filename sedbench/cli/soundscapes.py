@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -65,27 +64,42 @@ def generate(task: str, splits: tuple[Split, ...], count: int | None, seed: int 
       sedbench soundscapes generate path/to/task.toml
       sedbench soundscapes generate TASK --split test
 
-    TASK is a task's file or name. Another draw makes another task: raise its version.
+    TASK is a task's file or name. Another draw makes another task: raise its version. A task
+    that ships without soundscapes is drawn in the data folder.
     """  # noqa: D301
+    from sedbench.cli.errors import say
     from sedbench.cli.progress import Bars
 
-    spec, bank = _task(task)
+    spec, entry = _task(task, own=True)
     wanted = _wanted(spec, splits)
     with Bars() as bars, reserved_stdout():
+        from sedbench.data.drawn import place
         from sedbench.data.generate import generate as freeze
+        from sedbench.lookup import is_file
 
+        bank = entry.factory()
+        bank.recordings()  # what is not here is said before anything is written
+        path = spec.path if is_file(task) else place(spec)
         bars.start(f"draw {spec.name}", len(wanted))
         done = freeze(
-            spec.path,
-            bank.factory(),
+            path,
+            bank,
             wanted,
             count=count,
             seed=seed,
             report=lambda _: bars.advance(),
         )
+    unused = dict(getattr(bank, "left_out", ()))
     for frozen in done:
+        unused |= dict(frozen.left_out)
         draw = "another draw than before" if frozen.changed else "the same draw as before"
         click.echo(f"{frozen.split}: {frozen.clips} clips, {draw}, sha256 {frozen.sha256}")
+    if path != spec.path:
+        click.echo(f"frozen in {path.parent}")
+    if unused:
+        say(f"note: {len(unused)} file{'s were' if len(unused) > 1 else ' was'} left out")
+        for file, reason in sorted(unused.items()):
+            say(f"  {file}: {reason}")
     return 0
 
 
@@ -108,6 +122,7 @@ def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | 
     with Bars() as bars, reserved_stdout():
         from sedbench.data.cache import iter_rendered
 
+        spec.check_drawn(*_wanted(spec, splits))
         counts: list[str] = []
         for split in _wanted(spec, splits):
             clips = len(spec.clips(split)[:limit])
@@ -122,15 +137,16 @@ def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | 
     return 0
 
 
-def _task(name: str) -> tuple[TaskSpec, Entry]:
-    """Read a task by name or by file, and find its soundbank."""
-    from sedbench.taskfile import load_task
+def _task(name: str, *, own: bool = False) -> tuple[TaskSpec, Entry]:
+    """Find a task by name or by file, and its soundbank; ``own``: a file whatever its name is."""
+    from sedbench import lookup
 
     registry = installed()
-    path = Path(name)
-    by_file = path.suffix == ".toml" or len(path.parts) > 1
-    spec = load_task(path if by_file else registry.get("tasks", name).factory())
-    return spec, registry.get("soundbanks", spec.soundbank)
+    if own and lookup.is_file(name):
+        spec = lookup.read_task(name)
+    else:
+        spec = lookup.find_task(name, registry)
+    return spec, lookup.find_bank(spec, registry)
 
 
 def _wanted(spec: TaskSpec, splits: Sequence[Split]) -> tuple[Split, ...]:

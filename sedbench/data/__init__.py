@@ -1,6 +1,7 @@
 """Data: soundbanks, frozen soundscape specifications, rendering, caching and fetching.
 
     soundbank.py    what a soundbank is          folder.py       a folder of recordings as one
+    walk.py         one without a manifest       dealing.py      groups to splits
     annotations/    who says what sounds when: DESED's tables, RTTM, Audacity, JAMS
     recordings.py   annotated recordings as a soundbank; recording_manifest.py lists them
     windows.py      windows of them as clips
@@ -15,7 +16,8 @@
     download.py     one file, from anywhere      remote.py       what is known of it
     transfer.py     over HTTP, with resuming     unpack.py       out of an archive, safely
     archive.py      a soundbank that comes as one archive
-    generate.py     draw a task and freeze it    paths.py, strict.py  where things lie; strict TOML
+    generate.py     draw a task and freeze it    drawn.py        or a copy of it, where it is used
+    paths.py, strict.py  where things lie; strict TOML
 
 Nothing here knows a soundbank or a task by name.
 """

@@ -211,7 +211,8 @@ def iter_rendered(
         raise HashMismatchError(
             f"soundbank {bank.name!r} has the fingerprint {fingerprint[:16]}..., task "
             f"{task.name!r} was frozen with {task.bank_fingerprint[:16]}...",
-            "install the version of the soundbank that the task was frozen with",
+            "bring back the sounds that the task was frozen with"
+            + (f", or draw it again: {task.drawing}" if task.folder else ""),
         )
     settings = _Settings(
         bank_fingerprint=fingerprint,

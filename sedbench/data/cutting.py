@@ -19,7 +19,9 @@ from sedbench.tasks import TaskSpec
 from sedbench.types import Split
 
 
-def cut(task: TaskSpec, bank: Soundbank, split: Split) -> tuple[Excerpt, ...]:
+def cut(
+    task: TaskSpec, bank: Soundbank, split: Split, left_out: dict[str, str] | None = None
+) -> tuple[Excerpt, ...]:
     """The windows of one split, fold by fold where the task has folds.
 
     Parameters
@@ -29,6 +31,8 @@ def cut(task: TaskSpec, bank: Soundbank, split: Split) -> tuple[Excerpt, ...]:
     bank : AnnotatedBank
     split : {"train", "validation", "test", "development"}
         In a task without folds, of the recordings with that split.
+    left_out : dict of str to str, optional
+        Takes the recordings that give no window, each with the reason.
 
     Raises
     ------
@@ -39,11 +43,13 @@ def cut(task: TaskSpec, bank: Soundbank, split: Split) -> tuple[Excerpt, ...]:
         raise DataError(f"soundbank {bank.name!r} has no annotated recordings to cut")
     folds = bank.folds() if task.folds else {}
     found: list[Excerpt] = []
+    unused = left_out if left_out is not None else {}
     for recording in bank.recordings():
         if not task.folds and recording.split != split:
             continue
         if task.folds and not 0 <= folds.get(recording.id, -1) < task.folds:
             raise DataError(f"{recording.id!r} of {bank.name!r} is in none of {task.folds} folds")
+        before = len(found)
         for begin, end in bank.regions(recording.id):
             length = min(end, recording.duration) - begin
             starts = [w.start for w in windows(max(length, 1e-9), task.duration, task.hop)]
@@ -54,6 +60,8 @@ def cut(task: TaskSpec, bank: Soundbank, split: Split) -> tuple[Excerpt, ...]:
                         folds.get(recording.id, 0))
                 for start in starts
             ]  # fmt: skip
+        if len(found) == before:
+            unused[recording.id] = "no annotated stretch is half as long as a clip"
     if not found:
         raise DataError(f"the recordings of {bank.name!r} hold no window for {split}")
     sizes = Counter(excerpt.fold for excerpt in found)

@@ -9,10 +9,7 @@ ignored. The recording's id is its ``file``. A manifest is checked when it is re
 hash when its audio is first read, so that listing a soundbank costs nothing and a wrong file is
 never heard.
 
-Without a manifest the folder is walked. The group of a file is then its name without the
-extension and without a trailing cut number (``kitchen-3.wav`` -> ``kitchen``), and its split
-follows from the sha256 of the group's name read as a number in [0, 1): below .70 train,
-below .85 validation, else test. So a group is never in two splits, and adding files moves none.
+Without one the folder is walked, and says itself what is in it: :mod:`sedbench.data.walk`.
 
 WAV, FLAC and OGG of any rate are read; channels are averaged and the rate is converted by
 soxr (HQ).
@@ -24,27 +21,26 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.data.soundbank import Recording, Role
+from sedbench.data.soundbank import Recording
+from sedbench.data.walk import ROLES, LeftOut, walk
 from sedbench.errors import DataError, HashMismatchError, MissingDataError
 from sedbench.types import SPLITS, Split
 
-SUFFIXES = (".wav", ".flac", ".ogg")
 COLUMNS = ("file", "role", "class", "split", "group", "sha256", "duration")
-_ROLES: tuple[Role, ...] = ("foreground", "background")
-_CUT = re.compile(r"(?<=.)[-_ ]?\d+\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _SHARES: tuple[tuple[float, Split], ...] = ((0.70, "train"), (0.85, "validation"), (1.0, "test"))
 
 
 def split_of(group: str) -> Split:
-    """The split that a group falls into where no manifest says so."""
+    """A split for a group by the sha256 of its name alone: .70 train, .15 validation, .15 test."""
     number = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
     return next(split for share, split in _SHARES if number < share)
 
@@ -92,7 +88,7 @@ def _recording(row: dict[str, str | None], where: str) -> Recording:
         return (row.get(key) or "").strip()
 
     file, label, group, sha256 = text("file"), text("class"), text("group"), text("sha256")
-    role = next((r for r in _ROLES if r == text("role")), None)
+    role = next((r for r in ROLES if r == text("role")), None)
     split = next((s for s in SPLITS if s == text("split")), None)
     if role is None or split is None:
         raise DataError(
@@ -165,8 +161,13 @@ class FolderSoundbank:
 
     @cached_property
     def _recordings(self) -> dict[str, Recording]:
-        found = read_manifest(self.manifest) if self.manifest else self._walk()
+        found = read_manifest(self.manifest) if self.manifest else self._walked[0]
         return {recording.id: recording for recording in found}
+
+    @cached_property
+    def left_out(self) -> LeftOut:
+        """Files of a walked folder that are no recordings, each with the reason."""
+        return () if self.manifest else self._walked[1]
 
     def recordings(self) -> Sequence[Recording]:
         """Every recording, sorted by id; with a manifest no audio is touched."""
@@ -220,35 +221,37 @@ class FolderSoundbank:
             )
         self._verified.add(recording.id)
 
-    def _walk(self) -> Iterable[Recording]:
-        import soundfile
-
+    @cached_property
+    def _walked(self) -> tuple[tuple[Recording, ...], LeftOut]:
         if not self.root.is_dir():
             raise self._missing(self.root)
-        found = []
-        for role in _ROLES:
-            for path in sorted((self.root / role).glob("*/*")):
-                if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-                    continue
-                label = path.parent.name
-                group = f"{label}/{_CUT.sub('', path.stem)}"
-                try:
-                    duration = float(soundfile.info(str(path)).duration)
-                except soundfile.LibsndfileError as error:
-                    raise DataError(f"{path} cannot be read as audio: {error}") from error
-                if duration <= 0:
-                    raise DataError(f"{path} is empty")
-                found.append(
-                    Recording(
-                        f"{role}/{label}/{path.name}", role, label, split_of(group), duration, group
-                    )
-                )
+        found, left_out = walk(self.root)
         if not found:
             raise DataError(
                 f"soundbank {self.name!r}: no recording lies in {self.root}",
                 "expected foreground/<label>/ and background/<label>/ with WAV, FLAC or OGG files",
             )
-        return sorted(found, key=lambda recording: recording.id)
+        return found, left_out
+
+
+@dataclass(frozen=True)
+class FolderFactory:
+    """What builds the soundbank of a walked folder; travels to workers.
+
+    Attributes
+    ----------
+    name : str
+        The soundbank's name.
+    root : Path
+        Absolute.
+    """
+
+    name: str
+    root: Path
+
+    def __call__(self) -> FolderSoundbank:
+        """Build the soundbank; nothing is read before it is asked for."""
+        return FolderSoundbank(self.name, self.root)
 
 
 def read_audio(path: Path, sample_rate: int) -> NDArray[np.float32]:

@@ -4,6 +4,9 @@ For each split the recipe of the task's file is given to Scaper, the answer is w
 split's index, and its sha256, its number of clips and the soundbank's fingerprint are put
 into the task's file. Freezing anew makes another task: raise ``version``.
 
+A recording that is silent, or shorter than a frame, is left out of the draw and said so. One
+that cannot be read, is empty or holds NaN ends it with an error that names the file.
+
 Python reads TOML but does not write it, so the file is edited line by line, inside the
 tables it is about and nowhere else; comments stay.
 """
@@ -45,6 +48,8 @@ class Frozen:
     clips : int
     changed : bool
         Whether the index is another one than the task recorded.
+    left_out : tuple of (str, str)
+        Recordings that could not be used, each with the reason.
     """
 
     split: Split
@@ -52,6 +57,7 @@ class Frozen:
     sha256: str
     clips: int
     changed: bool
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def generate(
@@ -96,11 +102,15 @@ def generate(
         if split not in task.splits:
             raise DataError(f"{path} has no table [splits.{split}]", "add it to the file")
         spec = task.splits[split]
+        left_out: dict[str, str] = {}
         try:
-            sha256, clips = _freeze(task, bank, split, count, seed)
+            sha256, clips = _freeze(task, bank, split, count, seed, left_out)
         except OSError as error:
             raise DataError(f"{spec.index} cannot be written: {error.strerror}") from error
-        done.append(Frozen(split, spec.index, sha256, clips, sha256 != spec.sha256))
+        changed = sha256 != spec.sha256
+        done.append(
+            Frozen(split, spec.index, sha256, clips, changed, tuple(sorted(left_out.items())))
+        )
         if report is not None:
             report(done[-1])
     if update:
@@ -112,8 +122,13 @@ def generate(
     return tuple(done)
 
 
-def _freeze(
-    task: TaskSpec, bank: Soundbank, split: Split, count: int | None, seed: int | None
+def _freeze(  # noqa: PLR0917 - what to draw, from what, and where to say what was not used
+    task: TaskSpec,
+    bank: Soundbank,
+    split: Split,
+    count: int | None,
+    seed: int | None,
+    left_out: dict[str, str],
 ) -> tuple[str, int]:
     """Write a split's index; its hash and its number of clips."""
     spec, recipe = task.splits[split], task.recipe
@@ -123,7 +138,7 @@ def _freeze(
                 f"task {task.name!r} is cut from recordings, nothing is drawn",
                 "leave --count and --seed out",
             )
-        excerpts = cut(task, bank, split)
+        excerpts = cut(task, bank, split, left_out)
         return write_excerpts(spec.index, excerpts), len(excerpts)
     soundscapes = _draw(
         task,
@@ -132,12 +147,20 @@ def _freeze(
         split,
         count=spec.clips if count is None else count,
         seed=recipe.seed if seed is None else seed,
+        left_out=left_out,
     )
     return write_index(spec.index, soundscapes), len(soundscapes)
 
 
 def _draw(
-    task: TaskSpec, recipe: Recipe, bank: Soundbank, split: Split, *, count: int, seed: int
+    task: TaskSpec,
+    recipe: Recipe,
+    bank: Soundbank,
+    split: Split,
+    *,
+    count: int,
+    seed: int,
+    left_out: dict[str, str],
 ) -> tuple[Soundscape, ...]:
     """The soundscapes of one split, fold by fold where the task has folds."""
     patterns = None
@@ -163,6 +186,8 @@ def _draw(
             sample_rate=task.sample_rate,
             fold=fold,
             patterns=patterns,
+            shortest=task.frame,
+            left_out=left_out,
         )
     )
 
@@ -188,7 +213,13 @@ def record_bank(task_toml: Path | str, bank: Soundbank) -> bool:
 
 
 def _write(path: Path, text: str) -> None:
-    tomllib.loads(text)  # whatever an edit did, a file that is no TOML is not written
+    try:  # whatever an edit did, a file that is no TOML is not written
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(
+            f"the new hashes do not go into {path}: {error}",
+            "write each split as a table of its own, [splits.test]",
+        ) from error
     try:
         write_atomic(path, text.encode())
     except OSError as error:

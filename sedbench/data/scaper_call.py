@@ -20,12 +20,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sedbench.data.casting import Part
 from sedbench.data.index import DECIMALS
 from sedbench.data.recipe import Distribution, Recipe
+from sedbench.data.render import loudness
 from sedbench.data.soundbank import Recording, Soundbank
 from sedbench.data.soundscape import Placement, Soundscape
+from sedbench.errors import DataError
 from sedbench.types import SPLITS
 
 Place = tuple[int, int, int]  # seed, split, number: what a soundscape's chance comes from
@@ -57,9 +60,24 @@ def import_scaper() -> Any:
 
 @contextmanager
 def materialised(
-    bank: Soundbank, recordings: Sequence[Recording], sample_rate: int
+    bank: Soundbank,
+    recordings: Sequence[Recording],
+    sample_rate: int,
+    shortest: float = 0.0,
+    left_out: dict[str, str] | None = None,
 ) -> Iterator[tuple[Path, Mapping[str, Recording]]]:
     """Lay recordings out as Scaper wants them: ``<role>/<label>/<name>.wav``.
+
+    Parameters
+    ----------
+    bank : Soundbank
+    recordings : sequence of Recording
+    sample_rate : int
+        Hz.
+    shortest : float, optional
+        Recordings of less than so many seconds are left out, and so are silent ones.
+    left_out : dict of str to str, optional
+        Takes the ids of those, each with the reason.
 
     Yields
     ------
@@ -79,9 +97,26 @@ def materialised(
             path = root / f"{recording.id}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             audio = bank.audio(recording.id, sample_rate)
+            if reason := _useless(audio, sample_rate, shortest):
+                if left_out is not None:
+                    left_out[recording.id] = reason
+                continue
             soundfile.write(str(path), audio, sample_rate, subtype="FLOAT")
             by_path[str(path)] = recording
         yield root, by_path
+
+
+def _useless(audio: NDArray[np.float32], sample_rate: int, shortest: float) -> str:
+    """Why a recording cannot be mixed, or an empty string."""
+    if audio.size < shortest * sample_rate - 1:  # resampling may take a sample
+        return f"shorter than a frame of {shortest:g} s"
+    if loudness(audio.astype(np.float64), sample_rate) == -math.inf:
+        return "silent, or below -70 LUFS throughout"
+    return ""
+
+
+class Exhausted(DataError):  # noqa: N818 - of one draw; another one may do
+    """Scaper ran out of labels or recordings for a soundscape."""
 
 
 class Artist:
@@ -125,6 +160,11 @@ class Artist:
             Each one is another draw.
         wishes : sequence of Part or distribution
             One an event: who plays it, or only what its label is chosen from.
+
+        Raises
+        ------
+        Exhausted
+            There are fewer labels or recordings than events, and none may come twice.
         """
         recipe, state = self.recipe, state_of([*place, attempt])
         artist = self.scaper.Scaper(
@@ -165,12 +205,18 @@ class Artist:
         free = any(isinstance(wish, Part) for wish in wishes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # every adjustment of a time is one warning
-            _, jam, _, _ = artist.generate(
-                allow_repeated_label=free or recipe.repeated_labels,
-                allow_repeated_source=free or recipe.repeated_sources,
-                no_audio=True,
-                disable_instantiation_warnings=True,
-            )
+            try:
+                _, jam, _, _ = artist.generate(
+                    allow_repeated_label=free or recipe.repeated_labels,
+                    allow_repeated_source=free or recipe.repeated_sources,
+                    no_audio=True,
+                    disable_instantiation_warnings=True,
+                )
+            except self.scaper.scaper_exceptions.ScaperError as error:
+                raise Exhausted(
+                    f"Scaper cannot make {name_of(place)}: {error}",
+                    "add recordings of other groups, or allow repeated_labels and repeated_sources",
+                ) from error
         values = [observation.value for observation in jam.annotations[0].data]
         background = next(v for v in values if v["role"] == "background")
         placed = [self._placement(v) for v in values if v["role"] == "foreground"]

@@ -27,7 +27,7 @@ from sedbench.data.audition import Audition, polyphony, same_class_apart, simult
 from sedbench.data.casting import Dealer, Part
 from sedbench.data.patterns import Patterns
 from sedbench.data.recipe import Distribution, Recipe
-from sedbench.data.scaper_call import Artist, Place, materialised, name_of, state_of
+from sedbench.data.scaper_call import Artist, Exhausted, Place, materialised, name_of, state_of
 from sedbench.data.soundbank import Recording, Soundbank
 from sedbench.data.soundscape import Soundscape
 from sedbench.errors import DataError, NothingSelectedError
@@ -49,6 +49,8 @@ def draw(
     sample_rate: int,
     fold: int | None = None,
     patterns: Patterns | None = None,
+    shortest: float = 0.0,
+    left_out: dict[str, str] | None = None,
 ) -> tuple[Soundscape, ...]:
     """Draw the soundscapes of one split, or of one fold of it.
 
@@ -74,6 +76,10 @@ def draw(
         fold does not have is left out.
     patterns : Patterns, optional
         Those that the recipe names.
+    shortest : float, optional
+        Recordings of less than so many seconds are left out; silent ones always.
+    left_out : dict of str to str, optional
+        Takes the ids of those, each with the reason.
 
     Raises
     ------
@@ -96,17 +102,23 @@ def draw(
         for r in bank.recordings()
         if (r.split == split if fold is None else r.fold == fold) and _wanted(r, recipe, classes)
     ]
-    for role, labels in (("foreground", classes), ("background", recipe.backgrounds)):
-        found = {r.label for r in recordings if r.role == role}
-        enough = fold is not None and role == "background" and found
-        if (missing := set(labels) - found) and not enough:
-            raise NothingSelectedError(
-                f"soundbank {bank.name!r} has no {role} recording of "
-                f"{', '.join(sorted(missing))} in {where}",
-                "take the label out of the task, or fetch more recordings",
-            )
+
+    def complete(recordings: Collection[Recording]) -> None:
+        for role, labels in (("foreground", classes), ("background", recipe.backgrounds)):
+            found = {r.label for r in recordings if r.role == role}
+            enough = fold is not None and role == "background" and found
+            if (missing := set(labels) - found) and not enough:
+                raise NothingSelectedError(
+                    f"soundbank {bank.name!r} has no {role} recording of "
+                    f"{', '.join(sorted(missing))} in {where}",
+                    "take the label out of the task, or add recordings of another group",
+                )
+
+    complete(recordings)
     first = 0 if fold is None else fold * count
-    with materialised(bank, recordings, sample_rate) as (root, by_path):
+    laid_out = materialised(bank, recordings, sample_rate, shortest, left_out)
+    with laid_out as (root, by_path):
+        complete(by_path.values())
         drawing = _Draw(
             root, by_path, recipe, duration=duration, sample_rate=sample_rate, patterns=patterns
         )
@@ -166,12 +178,17 @@ class _Draw:
         least = min(events, max(len(labels), min(recipe.event_counts)))
         if self.dealer is not None:
             return self._balanced(place, self._slots(events, len(labels), state), least)
+        nothing: DataError | None = None
         for attempt in range(ATTEMPTS):
             wanted = max(events - attempt // PATIENCE, least)
-            drawn = self.artist.attempt(place, attempt, self._choices(wanted, labels))
+            try:
+                drawn = self.artist.attempt(place, attempt, self._choices(wanted, labels))
+            except Exhausted as error:  # another draw may choose other labels, or fewer events
+                nothing = error
+                continue
             if self._fits(drawn) and all(self.audition.hears(e) for e in drawn.events):
                 return drawn
-        raise self._nothing_fits(place)
+        raise nothing or self._nothing_fits(place)
 
     def _slots(self, events: int, count: int, state: np.random.RandomState) -> Sequence[int]:
         """Which events share a class: as many as if the classes were drawn independently."""

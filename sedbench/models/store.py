@@ -40,6 +40,8 @@ class ModelHandle:
         The rotation of a task in folds.
     trains : bool
         Whether a task needs weights of its own.
+    called : str
+        How the task is named on the command line; its name where this is empty.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelHandle:
     shipped: Path | None = None
     fold: int | None = None
     trains: bool = True
+    called: str = ""
     _family: ModelFamily | None = field(default=None, repr=False)
     _loaded: dict[str, Classifier] = field(default_factory=dict, repr=False)
 
@@ -79,7 +82,9 @@ class ModelHandle:
             )
         if not self.trains:
             return None
-        return weight_files.find(self.name, self.shipped, self.task, variant, self.seed, self.fold)
+        return weight_files.find(
+            self.name, self.shipped, self.task, variant, self.seed, self.fold, called=self.called
+        )
 
     def classifier(self) -> Classifier:
         """Load the explained classifier, ready for inference."""

@@ -11,6 +11,7 @@ a local training never changes what a shipped number means. Nothing is ever unpi
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,16 @@ def stem(variant: str, seed: int, fold: int | None = None) -> str:
 
 
 def find(  # noqa: PLR0917 - what names a weight file
-    model: str, shipped: Path | None, task: str, variant: str, seed: int, fold: int | None = None
+    model: str,
+    shipped: Path | None,
+    task: str,
+    variant: str,
+    seed: int,
+    fold: int | None = None,
+    *,
+    called: str = "",
 ) -> Weights:
-    """Find the weights of one variant.
+    """Find the weights of one variant; ``called`` names the task in a line to type.
 
     Raises
     ------
@@ -73,7 +81,8 @@ def find(  # noqa: PLR0917 - what names a weight file
     where, option = ("", "") if fold is None else (f", fold {fold}", f" --fold {fold}")
     raise MissingDataError(
         f"there are no weights of {model!r} ({variant}, seed {seed}{where}) for task {task!r}",
-        f"train them: sedbench train {variant} --model {model} --task {task} --seed {seed}{option}",
+        f"train them: sedbench train {variant} --model {model} "
+        f"--task {shlex.quote(called or task)} --seed {seed}{option}",
     )
 
 

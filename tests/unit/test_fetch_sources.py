@@ -8,6 +8,7 @@ import io
 import os
 import tarfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -182,15 +183,31 @@ def test_the_desed_soundbank(how, tmp_path, data):
         "foreground/Frying/train-13_0.wav",
         "foreground/Speech/eval-11_0.wav",
         "foreground/Cat/eval-14_1.wav",
-        "background/freesound/eval-20.wav",
+        "background/home/eval-freesound-20.wav",
     }
     # Ann is in the evaluation part: whatever she recorded is for testing.
     assert {r.split for r in by_id.values() if r.group == "a:ann"} == {"test"}
     assert by_id["foreground/Frying/train-13_0.wav"].split == "test"
-    assert by_id["foreground/Frying/train-12_0.wav"].split in ("train", "validation")
+    # The only frying that is left over is needed to choose thresholds on.
+    assert by_id["foreground/Frying/train-12_0.wav"].split == "validation"
     assert by_id["foreground/Frying/train-12_0.wav"].licence == "CC0"
     assert bank.audio("foreground/Cat/eval-14_1.wav", 16000).shape == (8000,)
     assert bank.bring(check=True).ok and [p.name for p in data.iterdir()] == ["desed-soundbank"]
+
+
+def test_desed_backgrounds_are_in_every_split_and_no_author_in_two():
+    def row(role: str, label: str, split: str, group: str) -> dict[str, object]:
+        return {"role": role, "class": label, "split": split, "group": group}
+
+    rows = [row("background", "home", "eval", f"a:{i}") for i in range(12)]
+    rows += [row("foreground", "Cat", part, f"a:{i}") for i in (3, 40, 41) for part in ("train",)]
+    rows += [row("foreground", "Cat", "eval", f"a:{i}") for i in (5, 50)]
+    rows += [row("foreground", "Dog", "train", f"a:{i}") for i in (5, 41, 60, 61)]
+    splits = soundbank._splits(rows)
+    assert splits["a:5"] == splits["a:50"] == "test"  # as foreground, so as background
+    of_home = Counter(splits[f"a:{i}"] for i in range(12))
+    assert of_home["test"] == 2 and of_home["validation"] >= 2 and of_home["train"] >= 6
+    assert {splits[f"a:{i}"] for i in (3, 40, 41)} == {"train", "validation"}
 
 
 def test_an_archive_without_its_files_is_said_so(tmp_path):
@@ -251,6 +268,8 @@ def test_the_public_evaluation_set(tmp_path, data):
     groups = {r.id: (r.group, r.split, r.role) for r in bank.recordings()}
     assert groups[f"recordings/{first}"] == ("u:UC1", "test", "recording")
     assert groups[f"recordings/{second}"] == ("v:c", "test", "recording")
+    found = Counter(public_eval.split_of(f"u:{i}") for i in range(1000))
+    assert found["validation"] + found["test"] == 1000 and 260 < found["validation"] < 340
     (event,) = bank.events(f"recordings/{first}")  # merged, and trimmed to the clip
     assert (event.label, event.onset, event.offset) == ("Dog", 0.1, 1.0)
     assert bank.audio(f"recordings/{first}", 16000).shape == (16000,)

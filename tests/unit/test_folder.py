@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sedbench.data.dealing import deal, original
 from sedbench.data.folder import FolderSoundbank, is_inside, read_manifest, sha256_of, split_of
 from sedbench.data.soundbank import Soundbank
 from sedbench.errors import DataError, HashMismatchError, MissingDataError
@@ -165,17 +168,126 @@ def test_a_walked_folder_splits_by_group(tmp_path: Path) -> None:
     for take in range(3):
         for name in ("kitchen", "yard", "hall", "attic", "cellar", "porch"):
             put(tmp_path, f"foreground/Dog/{name}-{take}.wav", tone(0.5))
+    put(tmp_path, "foreground/Cat/kitchen-9.wav", tone(0.5))  # of the same original
     put(tmp_path, "background/rain/long.flac", tone(2.0))
-    (tmp_path / "foreground/Dog/notes.txt").write_text("not audio")
     found = FolderSoundbank("toy", tmp_path).recordings()
-    assert len(found) == 19
+    assert len(found) == 20
     homes: dict[str, set[str]] = {}
     for r in found:
         homes.setdefault(r.group, set()).add(r.split)
-        assert r.split == split_of(r.group)
     assert len(homes) == 7 and all(len(splits) == 1 for splits in homes.values())
-    assert homes["Dog/kitchen"] == {split_of("Dog/kitchen")}
+    dogs = {r.group: r.split for r in found if r.label == "Dog"}
+    assert sorted(dogs.values()) == ["test", "train", "train", "train", "train", "validation"]
     assert [r.duration for r in found if r.role == "background"] == [2.0]
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    put(tmp_path, "foreground/Dog/a.WAV", tone(0.5))
+    put(tmp_path, "foreground/b.wav", tone(0.5))
+    put(tmp_path, "foreground/Dog/deep/c.wav", tone(0.5))
+    for name in ("foreground/Dog/notes.txt", "background/d.mp3", "foreground/Dog/.DS_Store"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("not audio")
+    toy = FolderSoundbank("toy", tmp_path)
+    assert [r.id for r in toy.recordings()] == ["foreground/Dog/a.WAV"]
+    assert toy.left_out == (
+        ("background/d.mp3", "no WAV, FLAC or OGG"),
+        ("foreground/Dog/deep/c.wav", "not in foreground/<label>/"),
+        ("foreground/Dog/notes.txt", "no WAV, FLAC or OGG"),
+        ("foreground/b.wav", "not in foreground/<label>/"),
+    )
+    (tmp_path / "foreground/Dog/e.flac").write_text("not audio")
+    with pytest.raises(DataError, match=r"e\.flac cannot be read as audio"):
+        FolderSoundbank("toy", tmp_path).recordings()
+
+
+def own(folder: Path, *lines: str) -> FolderSoundbank:
+    """Four recordings of two labels, with a manifest of one's own."""
+    for file in ("Dog/a", "Dog/b", "Dog/c", "Cat/a"):
+        put(folder, f"foreground/{file}.wav", tone(0.5))
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return FolderSoundbank("toy", folder)
+
+
+def test_a_manifest_of_ones_own_may_say_little(tmp_path: Path) -> None:
+    toy = own(
+        tmp_path,
+        "file,author,split,mood",
+        "foreground/Dog/a.wav,Ann,train,good",
+        "foreground/Dog/b.wav,,,",
+        "foreground/Cat/a.wav,ANN,,",
+    )
+    told = {r.id: (r.group, r.split, r.author) for r in toy.recordings()}
+    assert told["foreground/Cat/a.wav"] == ("a:ann", "train", "ANN")  # Ann's are not torn apart
+    assert told["foreground/Dog/b.wav"] == ("b", "test", "")
+    assert toy.left_out == (("foreground/Dog/c.wav", "not in manifest.csv"),)
+    assert toy.recordings()[0].duration == 0.5
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["name"], "line 1: the column 'file' is missing"),
+        (
+            ["file", "foreground/Dog/z.wav"],
+            r"line 2: there is no recording 'foreground/Dog/z\.wav'",
+        ),
+        (["file", "../x.wav"], "line 2: there is no recording"),
+        (["file", "foreground/Dog/a.wav", "foreground/Dog/a.wav"], "line 3: .* stands twice"),
+        (["file,split", "foreground/Dog/a.wav,tset"], "line 2: the split 'tset' is unknown"),
+        (["file,fold", "foreground/Dog/a.wav,x"], "line 2: the fold 'x'"),
+        (["file,sha256", "foreground/Dog/a.wav,12"], "line 2: the sha256"),
+        (
+            ["file,group,split", "foreground/Dog/a.wav,g,train", "foreground/Dog/b.wav,g,test"],
+            "the group 'g' is in two splits",
+        ),
+        (
+            ["file,group,fold", "foreground/Dog/a.wav,g,0", "foreground/Dog/b.wav,g,1"],
+            "the group 'g' is in two folds",
+        ),
+    ],
+)
+def test_a_manifest_of_ones_own_that_cannot_be(
+    tmp_path: Path, lines: list[str], message: str
+) -> None:
+    with pytest.raises(DataError, match=rf"manifest\.csv.*{message}"):
+        own(tmp_path, *lines).recordings()
+
+
+def test_a_recorded_hash_holds_for_ones_own_too(tmp_path: Path) -> None:
+    toy = own(tmp_path, "file,sha256", f"foreground/Dog/a.wav,{'0' * 64}")
+    with pytest.raises(HashMismatchError, match=r"a\.wav has sha256"):
+        toy.audio("foreground/Dog/a.wav", RATE)
+
+
+@given(st.dictionaries(st.sampled_from("ABCD"), st.sets(st.integers(0, 20), min_size=1)))
+def test_every_group_is_dealt_once_and_every_label_is_tested(members: dict[str, set[int]]) -> None:
+    names = {label: [f"g{i}" for i in groups] for label, groups in members.items()}
+    splits = deal(names)
+    assert set(splits) == {name for groups in names.values() for name in groups}
+    assert splits == deal({label: groups[::-1] for label, groups in reversed(names.items())})
+    if members:  # the label that chooses first has it all, as far as it has groups
+        first = min(names, key=lambda label: (len(names[label]), label))
+        kinds = {splits[name] for name in names[first]}
+        assert len(kinds) == min(len(names[first]), 3)
+    kept = deal(names, settled={"g3": "train", "g4": "development"})
+    assert (kept["g3"], kept["g4"]) == ("train", "development")
+
+
+def test_of_many_groups_each_split_has_its_share() -> None:
+    splits = list(deal({"A": [f"g{i}" for i in range(200)]}).values())
+    assert {s: splits.count(s) for s in splits} == {"train": 140, "validation": 30, "test": 30}
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        *[("kitchen-3", "kitchen"), ("kitchen", "kitchen"), ("dog12", "dog"), ("a b 2", "a b")],
+        *[("17", "17"), ("1203_2", "1203"), ("-1", "-1"), ("2024-01", "2024")],
+    ],
+)
+def test_the_original_that_a_name_speaks_of(stem: str, name: str) -> None:
+    assert original(stem) == name
 
 
 def test_the_split_rule_is_this_rule() -> None:

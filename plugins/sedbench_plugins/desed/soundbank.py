@@ -11,15 +11,18 @@ The tables have the columns filename, id, dataset, download, license, name and u
 backgrounds of the training part (SINS, 2,060 files) may not be redistributed and are not
 in it. Here its files become::
 
-    {foreground,background}/<label>/{train,eval}-<name>.wav
+    foreground/<label>/{train,eval}-<name>.wav      background/home/{train,eval}-<folder>-<name>.wav
 
 - A label's endings ``_nOn`` and ``_nOff`` (no onset, or no offset, within the recording) are
   taken off. The variants ``foreground_on_off`` and ``foreground_short`` repeat files of
   ``foreground`` and are left out, and so is ``background_long``.
 - A group is an author where the licence tables name one, else a Freesound recording. A group
-  with any recording of the evaluation part is in test as a whole, so that no author is in two
-  splits; of the others, about a tenth is for validation, by the hash of the group's name.
-  These are not DESED's own lists.
+  with any foreground recording of the evaluation part is in test as a whole, so that no author
+  is in two splits; of the others, about a tenth of each label is for validation, at least one
+  (:mod:`sedbench.data.dealing`). These are not DESED's own lists.
+- Backgrounds are there for the evaluation alone, and a mixture needs one in every split. They
+  are one label, ``home``, and are dealt out by group: where a group has foreground recordings,
+  with these; of the others about .15 to test, .15 to validation and .70 to train.
 - No hash of the archive is recorded: none was published where this could be written. From its
   own address it is compared with the md5 that Zenodo gives at that moment.
 """
@@ -27,22 +30,23 @@ in it. Here its files become::
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from sedbench.data.archive import ArchiveSoundbank, Published
+from sedbench.data.dealing import deal
 from sedbench.data.download import Remote
 from sedbench.data.paths import soundbank_folder
 from sedbench.errors import DataError
-from sedbench.types import SoundbankInfo
+from sedbench.types import SoundbankInfo, Split
 
 RECORD = "6026841"
 NAME = "DESED_synth_soundbank.tar.gz"
 LICENCES = {"license_training.tsv": "train", "license_eval.tsv": "eval"}
-VALIDATION = 0.1
+VALIDATION: Mapping[Split, float] = {"validation": 0.1}
+BACKGROUND = "home"
 
 REMOTE = Remote(
     NAME,
@@ -75,8 +79,9 @@ def want(member: str) -> str | None:
     label, _, tail = rest.rpartition("/")
     label, *deeper = label.split("/") if label else ["unlabelled"]
     split = "eval" if part == "eval" else "train"
-    stem = "-".join((split, *deeper, tail))
-    return f"{role}/{_EDGES.sub('', label) if role == 'foreground' else label}/{stem}.wav"
+    if role == "background":
+        return f"background/{BACKGROUND}/{'-'.join((split, label, *deeper, tail))}.wav"
+    return f"foreground/{_EDGES.sub('', label)}/{'-'.join((split, *deeper, tail))}.wav"
 
 
 def arrange(folder: Path) -> Sequence[Mapping[str, object]]:
@@ -107,15 +112,23 @@ def arrange(folder: Path) -> Sequence[Mapping[str, object]]:
                 "source": f"freesound:{number}" if row.get("dataset") == "freesound" else "",
             }
         )
-    tested = {row["group"] for row in rows if row["split"] == "eval"}
+    splits = _splits(rows)
     for row in rows:
-        row["split"] = "test" if row["group"] in tested else _train_or_validation(row["group"])
+        row["split"] = splits[str(row["group"])]
     return rows
 
 
-def _train_or_validation(group: str) -> str:
-    number = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
-    return "validation" if number < VALIDATION else "train"
+def _splits(rows: Sequence[Mapping[str, object]]) -> Mapping[str, Split]:
+    """The split of every group: of those with foreground recordings first."""
+    tested: dict[str, Split] = {}
+    members: dict[str, dict[str, list[str]]] = {"foreground": {}, "background": {}}
+    for row in rows:
+        role, group = str(row["role"]), str(row["group"])
+        members[role].setdefault(str(row["class"]), []).append(group)
+        if role == "foreground" and row["split"] == "eval":
+            tested[group] = "test"
+    settled = deal(members["foreground"], VALIDATION, tested)
+    return deal(members["background"], settled=settled)
 
 
 def _table(path: Path) -> list[tuple[str, dict[str, str]]]:
