@@ -8,7 +8,8 @@ decides what counts: ``abs`` (evidence for and against), ``positive`` (evidence 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +46,32 @@ def sample_frames(
     values = signed(cells, sign)
     total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
     return np.asarray(np.diff(total[:, marks], axis=1) / np.diff(marks))
+
+
+def in_parts(total: int, size: int, work: Callable[[int, int], None]) -> None:
+    """Do ``work(start, stop)`` over all of ``total``, at most ``size`` at once.
+
+    Where a GPU runs out of memory, half as many are tried from there on, with a warning.
+    ``work`` must change nothing before it is sure to succeed.
+
+    Parameters
+    ----------
+    total, size : int
+    work : callable
+    """
+    from torch import OutOfMemoryError
+
+    start = 0
+    while start < total:
+        stop = min(start + size, total)
+        try:
+            work(start, stop)
+        except OutOfMemoryError:
+            if stop - start == 1:
+                raise
+        else:
+            start = stop
+            continue
+        # Outside the handler, whose traceback holds on to what filled the memory.
+        size = (stop - start) // 2
+        warnings.warn(f"out of memory: going on with {size} at once", RuntimeWarning, stacklevel=2)
