@@ -119,7 +119,8 @@ def real(recordings: Path) -> None:
         print(f"not checked: no recordings in {recordings}")
         return
     call(f"sedbench fetch {REAL} --from {shlex.quote(str(recordings))}")
-    found = results(f"{COMPARED} -t {REAL}")
+    # The fetch brings the pretrained trunk too. All clips take a quarter of an hour: some do.
+    found = results(f"{COMPARED} -t {REAL} --limit {SOME}")
     check(rows(found) == [(n, "ok") for n in COMPARISON], f"one ok row for each method on {REAL}")
 
 

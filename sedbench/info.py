@@ -130,10 +130,14 @@ class SoundbankInfo(Info):
     licence : str
     fetch : str
         The command that gets its audio; empty where nothing has to be fetched.
+    heard : Path, optional
+        A JSON file of facts: which of its backgrounds a classifier hears as a target. See
+        :mod:`sedbench.cli.heard` for the form.
     """
 
     licence: str = ""
     fetch: str = ""
+    heard: Path | None = None
 
 
 @dataclass(frozen=True)

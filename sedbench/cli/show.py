@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sedbench.tasks import TaskSpec
 
 # What the heading and the parameter table say already.
-_ELSEWHERE = ("name", "type", "summary", "params", "distribution_version", "weights", "board")
+_ELSEWHERE = (
+    *("name", "type", "summary", "params", "distribution_version", "weights", "board", "heard"),
+)
 
 
 @click.command("show")
@@ -98,9 +100,20 @@ def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
         from sedbench.lookup import find_task
 
         described |= _task(find_task(entry.info.name, registry))
+        bank = registry.entries["soundbanks"].get(described["soundbank"])
+        described |= _heard(bank, described["classes"])
+    elif kind == "soundbanks":
+        described |= _heard(entry, [])
     elif kind == "models":
         described["weights"] = [_card(found) for found in describe.weights(entry, registry)]
     return described
+
+
+def _heard(bank: Entry | None, classes: list[str]) -> dict[str, Any]:
+    from sedbench.cli.heard import heard
+
+    path = getattr(bank.info, "heard", None) if bank is not None else None
+    return {"heard": heard(path, classes) if path is not None else None}
 
 
 def _task(task: TaskSpec) -> dict[str, Any]:
@@ -164,6 +177,10 @@ def _page(described: dict[str, Any]) -> list[RenderableType]:
         page.append(_params(described["params"]))
         first = described["params"][0]
         page.append(Text(f"for instance '{described['name']}[{first['name']}={_some(first)}]'"))
+    if described.get("heard"):
+        from sedbench.cli.heard import heard_table
+
+        page.append(heard_table(described["heard"]))
     if described.get("weights"):
         page.append(_cards(described["weights"]))
     elif described["type"] == "model":

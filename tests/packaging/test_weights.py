@@ -11,6 +11,7 @@ import pytest
 
 import sedbench_plugins
 from sedbench.lookup import find_task
+from sedbench.models.weights import stem
 from sedbench.registry import registry
 
 HOME = Path(sedbench_plugins.__file__).parent  # in a checkout as in an installed wheel
@@ -38,7 +39,7 @@ def test_a_weight_file_is_what_its_card_records(path):
     content, recorded = path.read_bytes(), card(path)
     assert hashlib.sha256(content).hexdigest() == recorded["sha256"]
     assert len(content) <= LARGEST
-    assert path.stem == f"{recorded['variant']}-s{recorded['seed']}"
+    assert path.stem == stem(recorded["variant"], recorded["seed"], recorded.get("fold"))
     assert path.parent.name == recorded["task"]
     assert {"command", "commit", "validation"} <= recorded.keys()
     assert recorded["validation"]
@@ -61,15 +62,18 @@ def test_weights_are_in_half_precision(path):
 
 
 def test_every_variant_of_a_task_ships_with_the_same_seeds():
-    seeds: dict[tuple[str, str], dict[str, set[int]]] = {}
+    seeds: dict[tuple[str, str], dict[str, set[tuple[int, int | None]]]] = {}
     for path in FILES:
         recorded = card(path)
         mine = seeds.setdefault((recorded["model"], recorded["task"]), {})
-        mine.setdefault(recorded["variant"], set()).add(recorded["seed"])
+        mine.setdefault(recorded["variant"], set()).add((recorded["seed"], recorded.get("fold")))
     for (model, task), found in seeds.items():
         variants = registry().get("models", model.partition("[")[0]).info.variants
         assert set(found) == set(variants), f"{model} on {task}"
         assert len({frozenset(s) for s in found.values()}) == 1, f"{model} on {task}: {found}"
+        rotations = {turn.fold for turn in find_task(task).rotations}
+        numbers = {seed for seeds in found.values() for seed, _ in seeds}
+        assert set(found[variants[0]]) == {(s, f) for s in numbers for f in rotations}
 
 
 def test_every_card_has_its_weights():

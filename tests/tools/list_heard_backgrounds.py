@@ -21,7 +21,7 @@ def main() -> None:
     torch.set_num_threads(1)
     bank = domestic_real.build()
     labels = sorted({r.label for r in bank.recordings() if r.role == "foreground"})
-    facts = heard.listen(bank, labels)
+    facts = {"by": "yamnet", **heard.listen(bank, labels)}
     target = heard._FOLDER / f"{bank.name}.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

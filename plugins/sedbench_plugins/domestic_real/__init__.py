@@ -24,6 +24,7 @@ from sedbench.data.paths import soundbank_folder
 from sedbench.types import SoundbankInfo
 
 MANIFEST = Path(__file__).with_name("manifest.csv")
+HEARD = Path(__file__).parents[1] / "yamnet" / "heard" / "domestic-real.json"
 
 INFO = SoundbankInfo(
     name="domestic-real",
@@ -31,6 +32,7 @@ INFO = SoundbankInfo(
     reference="recordings from freesound.org and open repositories; see manifest.csv",
     licence="per file: CC0, CC-BY, Apache-2.0, public domain",
     fetch="sedbench fetch domestic-real",
+    heard=HEARD,
 )
 
 
