@@ -32,7 +32,7 @@ def main(name: str, split: str, seeds: Sequence[int] = SEEDS) -> None:
     for seed in seeds:
         model = lookup.find_model(f"{task.model}[seed={seed}]", task, known).handle()
         net = model.classifier()
-        data = trainer.examples(task, split, bank, net, 2, Quiet())
+        data = trainer.examples(task, ((split, None),), bank, net, 2, Quiet())
         with torch.no_grad():
             features = torch.from_numpy(data.features.astype(np.float32))
             found = torch.sigmoid(net.logits(features)).numpy()
