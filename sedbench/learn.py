@@ -67,8 +67,15 @@ def train(
         if value is not None and value < least:
             raise UsageError(f"{name} must be at least {least}, got {value}")
     known = registry()
+    if model is not None and "[" in model:
+        raise UsageError(
+            f"{model!r} has parameters, and training takes none",
+            "name the family alone; --seed numbers the weights",
+        )
     task_spec = find_task(task, known)
     family = (model or task_spec.model).partition("[")[0]
+    if not getattr(known.get("models", family).info, "trains", True):
+        raise UsageError(f"{family!r} has nothing to train", "it knows its classes already")
     fold = check_fold(task_spec, fold)
     task_spec.check_drawn("train", "validation")
     ref = find_model(

@@ -207,6 +207,7 @@ def find_model(
         fold=fold if info.trains else None,
         trains=info.trains,
         pretrained=info.pretrained,
+        fetch=info.fetch,
         called=_called(task),
     )
 

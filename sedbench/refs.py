@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sedbench.files import sha256
+from sedbench.files import data_root, sha256
 from sedbench.types import MethodInfo, ParamValue
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class ModelRef:
         Name and sha256 of every fetched file that decides the answers.
     called : str
         How that task is named on the command line; its name where this is empty.
+    fetch : str
+        The command that gets the pretrained files.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ModelRef:
     trains: bool = True
     pretrained: tuple[tuple[str, str], ...] = ()
     called: str = ""
+    fetch: str = ""
 
     def handle(self) -> ModelHandle:
         """Load the model; one a process."""
@@ -89,6 +92,11 @@ class ModelRef:
         if self.pretrained:
             return "heads on the classifier's own frozen trunk"
         return "the classifier's architecture, trained for the purpose"
+
+    def missing(self) -> str | None:
+        """Name a pretrained file that has not been fetched, or None."""
+        here = {path.name for path in (data_root() / "models").glob("*/*")}
+        return next((name for name, _ in self.pretrained if name not in here), None)
 
     def behind(self, method: MethodRef) -> list[object]:
         """Tell everything about the model that a method's answers can depend on."""

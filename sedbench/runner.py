@@ -49,6 +49,10 @@ def run(work: Work, progress: Progress | None = None) -> list[Result]:
         if earlier is not None:
             found[method.spec] = earlier
     if len(found) < len(work.methods):
+        if file := work.model.missing():  # said before any clip is rendered
+            raise MissingDataError(
+                f"{work.model.name!r} needs {file}, which has not been fetched", work.model.fetch
+            )
         splits = Splits(work, shown)
         for method in work.methods:
             if method.spec not in found:

@@ -86,6 +86,9 @@ def _read(top: Table, path: Path) -> TaskSpec:
     classes = top.texts("classes")
     if not classes or any(not c or "/" in c for c in classes):
         raise top.error("classes", "expected at least one label, none empty or with a slash")
+    trained_on = top.text("trained_on", name)
+    if not _NAME.match(trained_on):
+        raise top.error("trained_on", f"{trained_on!r} is no name of a task", "a name, no path")
     frame = top.number("frame", 0.1, above=0)
     duration = top.number("duration", above=0)
     if duration < frame:
@@ -136,7 +139,7 @@ def _read(top: Table, path: Path) -> TaskSpec:
         conditions=conditions,
         folds=folds,
         rotations=turns,
-        trained_on=top.text("trained_on", name),
+        trained_on=trained_on,
         splits=_splits(top, path.parent, folds, not recordings),
         published_note=published.text("note", ""),
         published=tuple(

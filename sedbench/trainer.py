@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sedbench.data.cache import BankFactory, iter_rendered
-from sedbench.data.render import Rendered
+from sedbench.data.render import RENDERER_VERSION, Rendered
 from sedbench.errors import DataError, UnknownNameError, UsageError
 from sedbench.files import cache_root, fingerprint, sha256, write_atomic
 from sedbench.models import training, weights
@@ -114,8 +114,8 @@ def train_variant(
     _fit(net, learn.features)
     key = fingerprint(
         [
-            task.fingerprint(),
-            [model.name, variant, model.seed, model.fold],
+            [task.fingerprint(), bank().fingerprint(), RENDERER_VERSION],
+            [model.name, variant, model.seed, model.fold, model.pretrained, model.code()],
             training.recipe_facts(recipe),
         ]
     )
@@ -257,7 +257,9 @@ def _kept(  # noqa: PLR0917 - the facts of one training
     progress: Progress,
 ) -> list[Path]:
     """The files of one block: features, clip labels and frame labels."""
-    key = fingerprint([task.fingerprint(), split, fold, bank().fingerprint(), _front(net)])
+    key = fingerprint(
+        [task.fingerprint(), split, fold, bank().fingerprint(), RENDERER_VERSION, _front(net)]
+    )
     home = cache_root() / "features" / f"{key}"
     paths = [home.with_name(f"{key}.{part}.npy") for part in ("features", "clips", "frames")]
     if not all(p.exists() for p in paths):

@@ -24,7 +24,7 @@ from sedbench.data.paths import soundbank_folder
 from sedbench.environment import requirements
 from sedbench.errors import SedbenchError
 from sedbench.files import cache_root, data_root, sha256
-from sedbench.registry import Registry
+from sedbench.registry import Entry, Registry
 
 _ROOM = 500 * 2**20  # bytes: a task's rendered clips, answers and weights
 
@@ -183,8 +183,12 @@ def _weights(registry: Registry) -> Iterator[Check]:
 
     for name in registry.names("models"):
         what = f"weights {name}"
+        entry = registry.get("models", name)
+        yield from _pretrained(entry)
+        if not getattr(entry.info, "trains", True):
+            continue
         try:
-            found = weights(registry.get("models", name), registry)
+            found = weights(entry, registry)
             wrong = [w.path for w in found if sha256(w.path.read_bytes()) != w.sha256]
         except SedbenchError as error:
             yield Check(what, "fail", error.message, error.hint)
@@ -200,6 +204,21 @@ def _weights(registry: Registry) -> Iterator[Check]:
             yield Check(what, "ok", f"{len(found)} files, as recorded")
         else:
             yield Check(what, "note", "none yet", f"sedbench train --model {name} --help")
+
+
+def _pretrained(model: Entry) -> Iterator[Check]:
+    """Whether what a model needs has been fetched; its hash is compared when it is read."""
+    fetch = getattr(model.info, "fetch", "")
+    files = {file for file, _ in getattr(model.info, "pretrained", ())}
+    if not fetch:
+        return
+    here = {path.name for path in (data_root() / "models").glob("*/*") if path.is_file()}
+    what = f"pretrained {model.info.name}"
+    if files and files <= here:
+        asset = fetch.split()[-1]
+        yield Check(what, "ok", f"is here; verify it: sedbench fetch {asset} --check")
+    else:
+        yield Check(what, "note", "has not been fetched", fetch)
 
 
 def _has_files(folder: Path) -> bool:

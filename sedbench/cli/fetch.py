@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.streams import installed, reserved_stdout
-from sedbench.errors import DataError, UnknownNameError, UsageError
+from sedbench.errors import DataError, MissingDataError, UnknownNameError, UsageError
 from sedbench.info import ModelInfo
 from sedbench.registry import Entry, Registry
 
@@ -51,6 +51,7 @@ def command(name: str, source: str | None, check: bool) -> int:
     entry = _find(registry, name)
     fetch = getattr(entry.info, "fetch", "")
     if not fetch:
+        _see(entry)
         click.echo(f"{entry.info.name} needs no fetching: it is here, or made where it is used")
         return 0
     if check and source is not None:
@@ -91,6 +92,8 @@ def _also(model: Entry, task: str, check: bool) -> None:
             report = _bring(model, None, check, Meter(bars, model.info.name, "fetch"))
         report.raise_unless_ok(fetch)
     except DataError as error:
+        if check:
+            raise
         say(f"note: task {task!r} is scored with {model.info.name!r}, which is not here yet")
         say(f"  {error.message}")
         say(f"  {fetch}")
@@ -130,13 +133,21 @@ def _find(registry: Registry, name: str) -> Entry:
     banks, models = registry.entries["soundbanks"], registry.entries["models"]
     if name not in banks and name not in models and name in registry.entries["tasks"]:
         name = find_task(name, registry).soundbank
-    known = [*registry.names("soundbanks"), *registry.names("models"), *registry.names("tasks")]
+    known = {n for kind in ("soundbanks", "models", "tasks") for n in registry.names(kind)}
     if name in banks and name in models:
         raise UsageError(f"{name!r} is a soundbank and a model", "rename one of the two plugins")
     try:
         return registry.get("models" if name in models else "soundbanks", name)
     except UnknownNameError:
         raise UnknownNameError.of("soundbank or model", name, known) from None
+
+
+def _see(entry: Entry) -> None:
+    """See that a folder of one's own is there; nobody can bring it."""
+    from sedbench.data.folder import FolderFactory
+
+    if isinstance(entry.factory, FolderFactory) and not entry.factory.root.is_dir():
+        raise MissingDataError(f"there is no folder {entry.factory.root}", "check the task's file")
 
 
 def _bring(entry: Entry, source: str | None, check: bool, meter: Meter) -> FetchReport:

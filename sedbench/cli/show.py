@@ -183,7 +183,7 @@ def _page(described: dict[str, Any]) -> list[RenderableType]:
         page.append(heard_table(described["heard"]))
     if described.get("weights"):
         page.append(_cards(described["weights"]))
-    elif described["type"] == "model":
+    elif described["type"] == "model" and described.get("trains", True):
         page.append(Text(f"no weights yet: sedbench train --model {described['name']} --help"))
     return page
 

@@ -162,7 +162,11 @@ def _render(clip: Clip, bank: _Remembering, settings: _Settings) -> Rendered:
             classes=settings.classes,
             grid=settings.grid,
             fix_clipping=settings.fix_clipping,
-            impulses=settings.conditions.impulses(clip) if settings.conditions else None,
+            impulses=(
+                settings.conditions.impulses(clip, settings.sample_rate)
+                if settings.conditions
+                else None
+            ),
         )
     store(settings.folder, settings.key(clip), made, settings.sample_rate)
     return made

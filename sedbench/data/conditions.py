@@ -80,19 +80,23 @@ class Conditions:
             events = tuple(replace(event, snr=value) for event in events)
         return replace(soundscape, id=f"{soundscape.id}@{label}", events=events, condition=label)
 
-    def impulses(self, soundscape: Soundscape) -> tuple[NDArray[np.float32], ...] | None:
+    def impulses(
+        self, soundscape: Soundscape, sample_rate: int | None = None
+    ) -> tuple[NDArray[np.float32], ...] | None:
         """The room impulse response of each event, or None where it stays dry.
 
         Parameters
         ----------
         soundscape : Soundscape
             One that :meth:`expand` returned.
+        sample_rate : int, optional
+            Hz; that of the rooms has to be the same.
 
         Raises
         ------
         DataError
-            The soundscape is under none of these conditions, or the rooms cannot be read or
-            have no such RT60.
+            The soundscape is under none of these conditions, or the rooms cannot be read, have
+            no such RT60 or another sample rate.
         """
         if soundscape.condition not in self.labels:
             raise DataError(
@@ -103,6 +107,12 @@ class Conditions:
         if self.rooms is None or rt60 == 0 or not soundscape.events:
             return None
         rooms = _rooms(self.rooms, self.rooms_sha256)
+        if sample_rate not in (None, rooms.sample_rate):
+            raise DataError(
+                f"{self.rooms} was simulated at {rooms.sample_rate} Hz, the clips have "
+                f"{sample_rate} Hz",
+                "simulate the rooms at the task's sample rate",
+            )
         return rooms.of_clip(soundscape.id, rt60, len(soundscape.events))
 
 

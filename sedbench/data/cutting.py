@@ -7,9 +7,11 @@ after the last whole window is not used. Recordings go in the order of their ids
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
+from sedbench.data.index import DECIMALS
 from sedbench.data.recordings import AnnotatedBank
 from sedbench.data.soundbank import Soundbank
 from sedbench.data.soundscape import Excerpt
@@ -50,7 +52,9 @@ def cut(
         if task.folds and not 0 <= folds.get(recording.id, -1) < task.folds:
             raise DataError(f"{recording.id!r} of {bank.name!r} is in none of {task.folds} folds")
         before = len(found)
-        for begin, end in bank.regions(recording.id):
+        for first, end in bank.regions(recording.id):
+            # The index has so many decimals, and no window may begin before its stretch.
+            begin = math.ceil(first * 10**DECIMALS - 1e-6) / 10**DECIMALS
             length = min(end, recording.duration) - begin
             starts = [w.start for w in windows(max(length, 1e-9), task.duration, task.hop)]
             if not starts and length >= task.duration / 2:

@@ -5,7 +5,7 @@ stretch, mono, at the task's rate, in 16 bits. Its ``extent`` truth comes from t
 events by the rule of :func:`sedbench.data.render.covered`: a frame is active where events of
 the class cover at least half of it. The isolated sounds are not at hand, so how loud each was
 in each frame nobody can say: the ``activity`` truth is the extent, and a task of annotated
-recordings reports one truth, not two.
+recordings reports the same figures under both names.
 
 A class is present in a window where at least one frame of it is active. A shorter trace of an
 event at a window's edge sounds, but gives no pair: its pair would have no true frame to find.
@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from sedbench.data.annotations import Regions
+from sedbench.data.index import DECIMALS
 from sedbench.data.render import Rendered, covered, mix
 from sedbench.data.soundbank import Recording, Soundbank
 from sedbench.errors import DataError, UsageError
@@ -115,7 +116,8 @@ def excerpt(  # noqa: PLR0917 - where, what and on which grid: all of them are n
     clip_id : str, optional
         ``<recording>@<start>`` where none is given.
     pad : bool, optional
-        Let the last window of a recording be filled with silence, in which nothing is true.
+        Let a window that begins an annotated stretch shorter than itself, or runs past the
+        recording's end, be filled with silence there, in which nothing is true.
 
     Returns
     -------
@@ -139,11 +141,15 @@ def excerpt(  # noqa: PLR0917 - where, what and on which grid: all of them are n
     found = next((r for r in bank.recordings() if r.id == recording_id), None)
     if found is None:
         raise DataError(f"soundbank {bank.name!r} has no recording {recording_id!r}")
-    stop = min(start + duration, found.duration) if pad else start + duration
+    stop = start + duration
+    if pad:
+        short = [b for a, b in bank.regions(found.id) if abs(start - a) <= SLACK + 10**-DECIMALS]
+        stop = min(stop, found.duration, *short)
     _check(bank, found, start, stop)
     audio = bank.audio(recording_id, sample_rate).astype(np.float64)
     length = int(duration * sample_rate)
-    stretch = audio[round(start * sample_rate) :][:length]
+    heard = length if stop > start + duration - SLACK else round((stop - start) * sample_rate)
+    stretch = audio[round(start * sample_rate) :][:heard]
     # A resampled recording may end a sample or two early; more is another recording.
     if length - stretch.size > 0.001 * sample_rate and not pad:
         raise DataError(
@@ -152,7 +158,12 @@ def excerpt(  # noqa: PLR0917 - where, what and on which grid: all of them are n
             "the manifest's duration is longer than the audio",
         )
     stretch = np.pad(stretch, (0, length - stretch.size))
-    shifted = [(e.label, (e.onset - start, e.offset - start)) for e in bank.events(recording_id)]
+    end = stop if heard < length else math.inf  # nothing is true in the silence
+    shifted = [
+        (e.label, (e.onset - start, min(e.offset, end) - start))
+        for e in bank.events(recording_id)
+        if e.onset < end
+    ]
     extent = np.array(
         [covered([i for label, i in shifted if label == name], grid) for name in classes], np.bool_
     ).reshape(len(classes), grid.n_frames)

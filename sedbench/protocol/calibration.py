@@ -44,7 +44,8 @@ CHOICES: tuple[Choice, ...] = tuple(
 )
 
 VALIDATION_STREAMS = (2, 3)
-"""Streams of the generator for validation clips and groups; the test split has 0 and 1."""
+"""Streams of the generator for validation clips and groups; the test split has 0 and 1. Rotation
+``k`` of a task in folds has ``2 k`` more: its validation clips are drawn by themselves."""
 
 _EXACT = 2.0**20
 
@@ -157,6 +158,7 @@ def calibrate(
     primary: str = "extent",
     decision: float = DECISION,
     seed: int = 0,
+    rotation: int = 0,
     smoothings: Sequence[str] = SMOOTHINGS,
 ) -> Calibration:
     """Score every operating point on validation.
@@ -170,6 +172,8 @@ def calibrate(
         Clip probability above which a class is detected.
     seed : int
         Of the bootstrap.
+    rotation : int
+        Of a task in folds.
     smoothings : sequence of str
         Filters to choose from, a part of ``SMOOTHINGS`` in its order that begins with ``none``.
 
@@ -208,7 +212,7 @@ def calibrate(
         groups=[table.groups[i] for i in kept],
         n_clips=len(np.unique(table.soundscapes)),
         seed=seed,
-        streams=VALIDATION_STREAMS,
+        streams=(VALIDATION_STREAMS[0] + 2 * rotation, VALIDATION_STREAMS[1] + 2 * rotation),
     )
     return Calibration(points, np.concatenate(gain, axis=1), resampling)
 

@@ -9,7 +9,7 @@ import pytest
 
 from sedbench.environment import Requirement
 from sedbench.registry import Source
-from sedbench.types import SoundbankInfo, TaskInfo
+from sedbench.types import ModelInfo, SoundbankInfo, TaskInfo
 
 
 def checks(answer) -> dict[str, dict[str, str]]:
@@ -84,3 +84,23 @@ def test_env_is_one_json_object_and_a_table(cli):
     document = json.loads(cli("env", "--json").out)
     assert document["packages"]["numpy"] and document["python"]
     assert document["python"] in cli("env").out
+
+
+def test_a_pretrained_model_says_whether_it_was_fetched(cli, offers, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDBENCH_DATA", str(tmp_path / "data"))
+    info = ModelInfo(
+        "big-net",
+        "comes trained",
+        trains=False,
+        pretrained=(("net.bin", "0" * 64),),
+        fetch="sedbench fetch big-net",
+    )
+    offers.append((info, object))
+    absent = {c["what"]: c for c in json.loads(cli("doctor", "--json").out)["checks"]}
+    assert absent["pretrained big-net"]["status"] == "note"
+    assert absent["pretrained big-net"]["hint"] == "sedbench fetch big-net"
+    assert "weights big-net" not in absent  # there is nothing to train
+    (tmp_path / "data/models/net").mkdir(parents=True)
+    (tmp_path / "data/models/net/net.bin").touch()
+    present = {c["what"]: c for c in json.loads(cli("doctor", "--json").out)["checks"]}
+    assert present["pretrained big-net"]["status"] == "ok"

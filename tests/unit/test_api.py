@@ -218,6 +218,8 @@ def test_training_something_else_is_answered_with_the_variants() -> None:
     assert "'classifier'" in caught.value.hint
     with pytest.raises(UsageError, match="seed"):
         learn.train("classifier", seed=-1)
+    with pytest.raises(UsageError, match=r"'ear\[seed=1\]' has parameters"):
+        learn.train("classifier", model="ear[seed=1]", jobs=1)
     with pytest.raises(SedbenchError, match="no train split"):
         learn.train("classifier", jobs=1)
 

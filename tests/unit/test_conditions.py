@@ -70,6 +70,9 @@ def test_the_rooms_are_read_when_they_sound(tmp_path: Path) -> None:
         list(range(1, 7)),
         list(range(7, 13)),
     )  # both positions of one room
+    assert conditions.impulses(wet, 16000) is not None
+    with pytest.raises(DataError, match="at 16000 Hz, the clips have 32000 Hz"):
+        conditions.impulses(wet, 32000)
     with pytest.raises(DataError, match=r"no room with an RT60 of 0.9 s"):
         conditions.impulses(absent)
     with pytest.raises(DataError, match=r"the condition '' is none of rt60=0, rt60=0\.6"):

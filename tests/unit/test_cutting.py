@@ -19,8 +19,10 @@ from sedbench.errors import DataError, HashMismatchError, MissingDataError
 class Meetings(AnnotatedBank):
     """Recordings of given lengths, with their folds; no file behind them."""
 
-    def __init__(self, lengths: dict[str, float], folds: dict[str, int]) -> None:
-        self.name, self.lengths, self.dealt = "meetings", lengths, folds
+    def __init__(
+        self, lengths: dict[str, float], folds: dict[str, int], begin: float = 0.0
+    ) -> None:
+        self.name, self.lengths, self.dealt, self.begin = "meetings", lengths, folds, begin
 
     def recordings(self) -> list[Recording]:
         return [
@@ -32,7 +34,7 @@ class Meetings(AnnotatedBank):
         return self.dealt
 
     def regions(self, recording_id: str) -> tuple[tuple[float, float], ...]:
-        return ((0.0, self.lengths[recording_id]),)
+        return ((self.begin, self.lengths[recording_id]),)
 
 
 def task(folds: int = 0, hop: float = 10.0) -> Any:
@@ -57,6 +59,11 @@ def test_a_short_recording_gives_one_window_and_a_shorter_one_none() -> None:
     assert [(e.recording, e.start) for e in found] == [("a", 0.0), ("c", 0.0)]
     overlapping = cut(task(hop=5.0), Meetings({"c": 20.0}, {}), "test")
     assert [e.start for e in overlapping] == [0.0, 5.0, 10.0]
+
+
+def test_no_window_begins_before_its_stretch() -> None:
+    found = cut(task(), Meetings({"a": 40.0}, {}, begin=12.34562), "test")
+    assert [e.start for e in found] == [12.3457, 22.3457]
 
 
 @pytest.mark.parametrize(

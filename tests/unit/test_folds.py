@@ -15,7 +15,7 @@ from sedbench.errors import DataError, TaskFileError, UsageError
 from sedbench.items import pack, unpack
 from sedbench.lookup import check_fold
 from sedbench.models import weights
-from sedbench.protocol import Evaluation, Scored, evaluate, quantise
+from sedbench.protocol import Evaluation, Scored, calibrate, evaluate, quantise
 from sedbench.runner import run
 from sedbench.taskfile import load_task
 from sedbench.tasks import Rotation, rotations
@@ -306,3 +306,34 @@ def test_a_task_that_is_trained_elsewhere_looks_there(world: World) -> None:
     assert load_task(world.task).trained_on == "tones"
     world.task.write_text('trained_on = "chords"\n' + text)
     assert load_task(world.task).trained_on == "chords"
+    world.task.write_text('trained_on = "../chords"\n' + text)
+    with pytest.raises(TaskFileError, match=r"trained_on: '\.\./chords' is no name"):
+        load_task(world.task)
+
+
+def test_rotations_draw_their_validation_clips_by_themselves() -> None:
+    # The same scores in two rotations: with one stream both would choose alike in every replicate.
+    validation = noisy(make_table(12, 3), 4)
+    one, other = (calibrate(validation, rotation=k) for k in (0, 1))
+    assert one.chosen() == other.chosen()
+    at, also = (each.select(0, 200)["chosen", "none"] for each in (one, other))
+    assert not np.array_equal(at, also)
+    assert np.array_equal(at, calibrate(validation).select(0, 200)["chosen", "none"])
+
+
+def test_a_pretrained_file_that_is_not_here_is_said_before_anything_is_rendered(
+    world: World,
+) -> None:
+    fold_world(world)
+    bare = tuple(
+        dataclasses.replace(m, pretrained=(("net.bin", "0" * 64),), fetch="sedbench fetch net")
+        for m in models(world)
+    )
+    with pytest.raises(DataError, match=r"needs net\.bin") as caught:
+        run(world.work(models=bare))
+    assert caught.value.exit_code == 4 and caught.value.hint == "sedbench fetch net"
+    assert not world.asked and not (world.folder / "cache" / "soundscapes").exists()
+    (world.folder / "data" / "models" / "net").mkdir(parents=True)
+    (world.folder / "data" / "models" / "net" / "net.bin").touch()
+    (result,) = run(world.work(models=bare))
+    assert result.status == "ok"

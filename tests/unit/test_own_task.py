@@ -118,6 +118,13 @@ def test_what_is_documented_works(mine: Path, cli: Cli, monkeypatch: pytest.Monk
     assert model.called == "mine/task.toml"  # what trains it anew may find it
 
 
+def test_a_folder_that_is_not_there_cannot_be_fetched(mine: Path, cli: Cli) -> None:
+    assert cli("fetch", "mine/task.toml")[0] == 0
+    (mine / "sounds").rename(mine / "elsewhere")
+    code, _, err = cli("fetch", "mine/task.toml")
+    assert code == 4 and "there is no folder" in err and "sounds" in err
+
+
 def test_splits_share_no_group_and_workers_can_build_the_bank(mine: Path, cli: Cli) -> None:
     assert cli("soundscapes", "generate", "mine/task.toml")[0] == 0
     task = find_task("mine/")

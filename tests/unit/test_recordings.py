@@ -342,6 +342,19 @@ def test_the_last_window_may_be_padded(toy: AnnotatedBank) -> None:
     assert clip.waveform[:RATE].any() and not clip.extent.any()
 
 
+def test_a_short_annotated_stretch_is_followed_by_silence(tmp_path: Path) -> None:
+    rows = make(tmp_path, regions="yard 1 1.00004 2.5\nyard 1 3.0 6.0\n")
+    toy = bank(tmp_path, rows)
+    clip = cut(toy, 1.0001, pad=True)  # 1.5 s of it; the event goes on, but nobody vouches for it
+    heard = round(1.4999 * RATE)
+    assert clip.waveform[:heard].any() and not clip.waveform[heard:].any()
+    assert clip.extent[0, :15].all() and not clip.extent[0, 15:].any()
+    with pytest.raises(DataError, match="not annotated throughout"):
+        cut(toy, 1.0001)
+    with pytest.raises(DataError, match="not annotated throughout"):
+        cut(toy, 1.5, pad=True)
+
+
 def test_a_recording_shorter_than_its_manifest_says(tmp_path: Path) -> None:
     rows = make(tmp_path, regions=None)
     rows[1] |= {"duration": "7.0"}

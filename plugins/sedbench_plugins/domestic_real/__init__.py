@@ -6,11 +6,10 @@ manifest, never the audio. ``sedbench fetch domestic-real --from DIR`` brings th
 mirror; without ``--from`` each file is made again from its public original, see
 :mod:`sedbench_plugins.domestic_real.rebuild`. Either way every file's sha256 decides.
 
-A group is an author, a house or a meeting, and never in two splits. The contributors J, J2
-and J3 of the kitchen20 recordings may be one person: they are one group here, in train, and
-contributor D is in test in return, so that three people's dishes are left there. There is
-no development split. Rain and fireplace resemble running water and frying: confusions that
-a real kitchen has too.
+A group is an author, a house or a meeting, and never in two folds (nor in two splits, which
+the tasks in folds do not use). The contributors J, J2 and J3 of the kitchen20 recordings may
+be one person: they are one group here. Rain and fireplace resemble running water and frying:
+confusions that a real kitchen has too.
 """
 
 from __future__ import annotations
