@@ -246,9 +246,8 @@ def _selectors(
         if isinstance(validation, Calibration):
             return validation
         if isinstance(validation, Scored):
-            return calibrate(
-                validation.of_fold(fold), primary=primary, decision=decision, seed=seed
-            )
+            mine = validation.of_fold(fold)
+            return calibrate(mine, primary=primary, decision=decision, seed=seed, rotation=fold)
         return given(validation["folds"][str(fold)] if "folds" in validation else validation)
 
     return {fold: of(fold) for fold in test.folds}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import numpy as np
@@ -319,6 +320,19 @@ def test_rotations_draw_their_validation_clips_by_themselves() -> None:
     at, also = (each.select(0, 200)["chosen", "none"] for each in (one, other))
     assert not np.array_equal(at, also)
     assert np.array_equal(at, calibrate(validation).select(0, 200)["chosen", "none"])
+
+
+def test_the_protocol_asks_for_a_draw_of_each_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def spy(validation: Scored, **options: Any) -> Any:
+        asked.append(options["rotation"])
+        return calibrate(validation, **options)
+
+    monkeypatch.setattr(sys.modules["sedbench.protocol.evaluate"], "calibrate", spy)
+    parts = [noisy(named(make_table(5, k), f"t{k}"), k) for k in range(3)]
+    evaluate(in_folds(parts), in_folds(parts), resamples=5)
+    assert asked == [0, 1, 2]
 
 
 def test_a_pretrained_file_that_is_not_here_is_said_before_anything_is_rendered(
