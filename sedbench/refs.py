@@ -8,7 +8,6 @@ sentence makes no result stale.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -167,7 +166,8 @@ def code_of(factory: Callable[..., Any]) -> str:
     """Sha256 over the code that a factory stands in.
 
     That is its module, or package, and whatever of the same distribution's import package
-    these import, and so on; but not what is imported from elsewhere, which has a version.
+    these import, and so on; but not what is imported from elsewhere, which has a version. Of the
+    framework itself it is the one module.
     """
     module = inspect.getmodule(getattr(factory, "func", factory))
     file = getattr(module, "__file__", None)
@@ -180,13 +180,15 @@ def code_of(factory: Callable[..., Any]) -> str:
 def _code(path: Path, name: str = "") -> str:
     own, parts = _files(path), []
     others: dict[str, Path] = {}
-    waiting = [(file, name if len(own) == 1 else f"{name}.{file.stem}") for file in own]
+    package = path.name == "__init__.py"
+    waiting = [(file, f"{name}.{file.stem}" if package else name) for file in own]
     while waiting:
         file, called = waiting.pop(0)
         for found, source in _imported(file, called).items():
             if found not in others and source not in own:
                 others[found] = source
-                waiting.append((source, found))
+                ending = ".__init__" if source.name == "__init__.py" else ""
+                waiting.append((source, found + ending))
     for file in [*own, *(others[found] for found in sorted(others))]:
         tree = ast.parse(file.read_bytes())
         for node in ast.walk(tree):
@@ -204,8 +206,9 @@ def _files(path: Path) -> list[Path]:
 def _imported(file: Path, name: str) -> dict[str, Path]:
     """Modules of the same import package that a module imports, late ones included."""
     root, _, rest = name.partition(".")
-    if not rest:
+    if not rest or root == __package__:
         return {}
+    home = file.parents[len(name.split(".")) - 2]
     found: dict[str, Path] = {}
     for node in ast.walk(ast.parse(file.read_bytes())):
         names: list[str] = []
@@ -214,18 +217,16 @@ def _imported(file: Path, name: str) -> dict[str, Path]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for each in names:
-            if each.startswith(f"{root}.") and (source := _source(each)) is not None:
+            if each.startswith(f"{root}.") and (source := _source(home, each)) is not None:
                 found[each] = source
     return found
 
 
-def _source(name: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None  # a name in a module, not a module
-    origin = getattr(spec, "origin", None)
-    return Path(origin) if origin and origin.endswith(".py") else None
+def _source(home: Path, name: str) -> Path | None:
+    # By its place: asking Python for a module imports the packages above it.
+    path = home.joinpath(*name.split(".")[1:])
+    places = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _is_text(node: Any) -> bool:

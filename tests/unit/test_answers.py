@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sedbench import answers, refs
+from sedbench import answers, refs, splits
 from sedbench.answers import CHUNK, Answers
 from sedbench.errors import DataError, NotApplicable, SedbenchError
 from sedbench.refs import MethodRef, ModelRef
@@ -260,6 +260,23 @@ def test_the_code_of_a_package_is_all_its_modules(tmp_path: Path) -> None:
     assert found[0] == found[2] != found[1]
 
 
+def test_the_framework_is_not_read_for_a_method_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Reading all that it imports would take seconds of every run.
+    read: list[Path] = []
+
+    def noting(path: Path) -> bytes:
+        read.append(path)
+        return plain(path)
+
+    plain = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", noting)
+    refs._code.cache_clear()
+    assert len(refs.code_of(splits._ClipDecisions)) == 64
+    assert {path.name for path in read} == {"splits.py"}
+
+
 def test_a_changed_helper_is_noticed_and_a_stranger_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +289,9 @@ def test_a_changed_helper_is_noticed_and_a_stranger_is_not(
         "shared": "from kit import far\nHOW = 1\n",
         "far": "import json\nfrom kit.method import build\nX = 1\n",
         "stranger": "X = 1\n",
+        "sub/__init__": "from kit.far import X\ndef build():\n    return X\n",
     }
+    (package / "sub").mkdir()
     for name, text in texts.items():
         (package / f"{name}.py").write_text(text)
     build = importlib.import_module("kit.method").build
@@ -287,8 +306,13 @@ def test_a_changed_helper_is_noticed_and_a_stranger_is_not(
     assert code(stranger="X = 2\n") == plain
     assert code(shared="from kit import far\nHOW = 1  # why\n") == plain
     assert code(shared="from kit import far\nHOW = 2\n") != plain
+    assert "kit.shared" not in sys.modules  # it is read, never imported
     assert code(far=texts["far"].replace("X = 1", "X = 2")) != plain
     assert code() == plain
+    inner = importlib.import_module("kit.sub").build  # a package of one file finds its way too
+    alone = refs.code_of(inner)
+    code(far=texts["far"].replace("X = 1", "X = 2"))
+    assert refs.code_of(inner) != alone
 
 
 # --- who is asked what ------------------------------------------------------------------------
