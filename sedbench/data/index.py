@@ -22,8 +22,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from sedbench.data.frozen import read_frozen
 from sedbench.data.soundscape import Placement, Soundscape
-from sedbench.errors import DataError, HashMismatchError, MissingDataError
+from sedbench.errors import DataError
 from sedbench.files import write_atomic
 from sedbench.types import SPLITS, Split
 
@@ -100,20 +101,7 @@ def read_index(path: Path, sha256: str = "") -> tuple[Soundscape, ...]:
 def read_text(path: Path, sha256: str = "") -> str:
     """Read an index file and verify its hash; raises as :func:`read_index`."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingDataError(
-            f"the index {path} is missing", "install the task's package again, or generate it"
-        ) from None
-    except OSError as error:
-        raise DataError(f"the index {path} cannot be read: {error.strerror}") from error
-    if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
-        raise HashMismatchError(
-            f"{path} has sha256 {found[:16]}..., the task records {sha256[:16]}...",
-            "restore the frozen index; a changed one is another version of the task",
-        )
-    try:
-        return data.decode()
+        return read_frozen(path, sha256, "index").decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason})") from error
 

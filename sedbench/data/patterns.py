@@ -23,7 +23,6 @@ Times are in seconds.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +32,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from sedbench.data.frozen import read_frozen
 from sedbench.data.index import DECIMALS
-from sedbench.errors import DataError, HashMismatchError, MissingDataError
+from sedbench.errors import DataError
 from sedbench.types import Event, frozen_mapping
 
 ATTEMPTS = 100
@@ -177,19 +177,7 @@ def read_patterns(path: Path, sha256: str = "") -> Patterns:
     DataError
         A value cannot be; the message names the file and the key.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingDataError(
-            f"the patterns {path} are missing", "install the task's package again"
-        ) from None
-    except OSError as error:
-        raise DataError(f"the patterns {path} cannot be read: {error.strerror}") from error
-    if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
-        raise HashMismatchError(
-            f"{path} has sha256 {found[:16]}..., the task records {sha256[:16]}...",
-            "restore the frozen patterns; changed ones are another version of the task",
-        )
+    data = read_frozen(path, sha256, "pattern file")
     try:
         values = json.loads(data)
     except ValueError as error:

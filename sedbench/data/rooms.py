@@ -26,7 +26,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.errors import DataError, HashMismatchError, MissingDataError
+from sedbench.data.frozen import read_frozen
+from sedbench.errors import DataError
 
 _PREFIX = "rt60="
 
@@ -121,19 +122,7 @@ def read_rooms(path: Path, sha256: str = "") -> Rooms:
     DataError
         The file does not hold what it should.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingDataError(
-            f"the rooms {path} are missing", "install the task's package again"
-        ) from None
-    except OSError as error:
-        raise DataError(f"the rooms {path} cannot be read: {error.strerror}") from error
-    if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
-        raise HashMismatchError(
-            f"{path} has sha256 {found[:16]}..., the task records {sha256[:16]}...",
-            "restore the frozen rooms; changed ones are another version of the task",
-        )
+    data = read_frozen(path, sha256, "room file")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             values = {name: np.asarray(arrays[name]) for name in arrays.files}
