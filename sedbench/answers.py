@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from sedbench.files import cache_root, fingerprint, write_atomic
 from sedbench.protocol.frames import quantise, resample, resample_mask
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.types import Answer, BoolArray, FrameGrid, Query
+from sedbench.usage import measured
 from sedbench.workers import run_jobs
 
 CHUNK = 8  # clips
@@ -53,8 +55,13 @@ class Answers:
         A detector's own clip probabilities.
     diagnostics : dict of str to ndarray, shape (pairs,)
     forward, backward : int
-    seconds : float
-        Of computing, also where a chunk came from the cache.
+    seconds, cpu_seconds : float
+        Of computing, also where a chunk came from the cache: on the wall, and of the processor,
+        which other programs do not lengthen.
+    peak_memory : float or None
+        Bytes that the worker held at most, of the GPU where there is one; None where unknown.
+    equals : str
+        What every chunk's scores are by construction, or empty.
     resolution : float
         Seconds.
     cached : int
@@ -70,6 +77,9 @@ class Answers:
     seconds: float = 0.0
     resolution: float = 0.0
     cached: int = 0
+    cpu_seconds: float | None = None
+    peak_memory: float | None = None
+    equals: str = ""
 
     @classmethod
     def joined(cls, parts: Sequence[Answers]) -> Answers:
@@ -93,6 +103,9 @@ class Answers:
             seconds=sum(part.seconds for part in parts),
             resolution=first.resolution,
             cached=sum(part.cached for part in parts),
+            cpu_seconds=_known(sum, [part.cpu_seconds for part in parts]),
+            peak_memory=_known(max, [part.peak_memory for part in parts]),
+            equals=_common([part.equals for part in parts]),
         )
 
 
@@ -183,13 +196,17 @@ def answer(chunk: Chunk) -> Parts:
     """Compute one chunk; runs in a worker."""
     query, method = chunk.query, chunk.method
     built = method.factory(**method.params)
-    got: Answer = built.answer(query, chunk.model.handle())
+    handle = chunk.model.handle()
+    with measured(chunk.model.device) as usage:
+        got: Answer = built.answer(query, handle)
     _check(got, method.spec, query)
     parts: Parts = {
         "scores": quantise(resample(got.scores, query.grid)),
         "cost": np.array(
             [got.cost.forward, got.cost.backward, got.cost.seconds, got.resolution], np.float64
         ),
+        "usage": np.array([usage.cpu_seconds, usage.peak_memory], np.float64),
+        "equals": np.array(got.equals),
     }
     if got.mask is not None:
         parts["mask"] = resample_mask(got.mask, got.scores.edges, query.grid)
@@ -311,4 +328,22 @@ def _join(
         "backward": int(costs[1]),
         "seconds": float(costs[2]),
         "resolution": float(parts[0]["cost"][3]),
+        "cpu_seconds": _known(sum, [_usage(p, 0) for p in parts]),
+        "peak_memory": _known(max, [_usage(p, 1) for p in parts]),
+        "equals": _common([str(p.get("equals", "")) for p in parts]),
     }
+
+
+def _usage(parts: Parts, place: int) -> float | None:
+    # A chunk that was kept before usage was measured has none.
+    value = float(parts["usage"][place]) if "usage" in parts else math.nan
+    return None if math.isnan(value) else value
+
+
+def _known(total: Callable[[list[float]], float], parts: Sequence[float | None]) -> float | None:
+    values = [part for part in parts if part is not None]
+    return total(values) if values and len(values) == len(parts) else None
+
+
+def _common(names: Sequence[str]) -> str:
+    return names[0] if len(set(names)) == 1 else ""

@@ -65,7 +65,8 @@ class Result:
     classifier : mapping
         Clip scores of the explained classifier on the test split (``micro_f1`` ...).
     cost : mapping
-        ``forward``, ``backward``, ``seconds``, and each per pair.
+        ``forward``, ``backward``, ``seconds``, ``cpu_seconds``, each per pair, and
+        ``peak_memory`` in bytes; what is unknown is None.
     diagnostics : mapping
         Name -> ``{median, p90, max}`` over pairs.
     resolution : float or None
@@ -74,6 +75,8 @@ class Result:
         Command, versions, hashes, hardware class, times, commit.
     items : mapping or None
         ``{"file", "sha256"}`` of the items file beside the result.
+    equals : str
+        What the frame scores are by construction, where another method may arrive at the same.
     origin : {"measured", "stored", "shipped"}
         Not part of the file: measured now, read from an earlier run, or shipped.
     """
@@ -100,6 +103,7 @@ class Result:
     resolution: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     items: Mapping[str, str] | None = None
+    equals: str = ""
     origin: Origin = "measured"
 
 
@@ -136,7 +140,9 @@ def from_json(document: Any, origin: Origin, *, where: str = "the document") -> 
         It breaks the schema.
     """
     schema.validate(document, where, _hint(origin))
-    values = {each.name: document[each.name] for each in fields(Result) if each.name != "origin"}
+    names = [each.name for each in fields(Result) if each.name != "origin"]
+    # What older files do not have keeps its default; the schema says what that may be.
+    values = {name: document[name] for name in names if name in document}
     values["scores"] = tuple(values["scores"])
     return Result(**values, origin=origin)
 

@@ -155,10 +155,14 @@ def _measure(work: Work, splits: Splits, method: MethodRef, base: Result) -> tup
             "forward_per_pair": got.forward / pairs,
             "backward_per_pair": got.backward / pairs,
             "seconds_per_pair": got.seconds / pairs,
+            "cpu_seconds": got.cpu_seconds,
+            "cpu_seconds_per_pair": None if got.cpu_seconds is None else got.cpu_seconds / pairs,
+            "peak_memory": got.peak_memory,
             "wall_seconds": time.perf_counter() - clock,
         },
         diagnostics={name: _spread(values) for name, values in got.diagnostics.items()},
         resolution=got.resolution,
+        equals=got.equals,
     )
     return result, item_files.pack(validation, test)
 

@@ -239,6 +239,10 @@ class Answer:
         For instance ``completeness_error``.
     cost : Cost
         Forward and backward passes.
+    equals : str
+        What the scores are by construction, up to a positive factor, where another method may
+        arrive at the same: ``class activation map``. Rows that equal the same thing are marked
+        and counted once. A method says so only of a model on which it has checked it.
     """
 
     scores: FrameScores
@@ -247,6 +251,7 @@ class Answer:
     decisions: FloatArray | None = None
     diagnostics: Mapping[str, FloatArray] = field(default_factory=dict)
     cost: Cost = Cost()
+    equals: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from sedbench.results import Result
 GAP = 2
 """Cells between two columns."""
 
+EQUAL = "="
+"""Marks rows that are identical by construction."""
+
 _NONE = "-"
 _NARROWEST, _WIDEST = 14, 44  # of the method column, in cells
 _SHARE = 5  # a long name may have this part of the console before further columns come
@@ -89,6 +92,11 @@ def seconds(value: float | None) -> str:
     if value is None:
         return _NONE
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def megabytes(value: float | None) -> str:
+    """Bytes as whole megabytes."""
+    return _NONE if value is None else f"{value / 1e6:.0f}"
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,18 @@ COLUMNS: tuple[Column, ...] = (
     _score("PG", 80, "pg"),
     _score("IoU\nrel.", 50, "iou", "rel.: a share of the maximum", policy="relative"),
     END_TO_END,
+    Column(
+        "CPU\ns",
+        160,
+        lambda result: seconds(result.cost.get("cpu_seconds")),
+        about="CPU s: of the processor, all workers together",
+    ),
+    Column(
+        "peak\nMB",
+        170,
+        lambda result: megabytes(result.cost.get("peak_memory")),
+        about="peak MB: memory of the largest worker, libraries included",
+    ),
 )
 """From the one that is always shown to the first that a narrow console drops."""
 
@@ -239,9 +259,14 @@ def fitting(
 
 
 def label(result: Result, rows: Sequence[Result]) -> str:
-    """The method's canonical spec, with the seed where rows differ in nothing else."""
+    """The method's canonical spec, with the seed where rows differ in nothing else.
+
+    A row that equals others by construction has :data:`EQUAL` behind its name.
+    """
     seeds = {row.seed for row in rows if row.spec == result.spec}
-    return f"{result.spec} (seed {result.seed})" if len(seeds) > 1 else result.spec
+    name = f"{result.spec} (seed {result.seed})" if len(seeds) > 1 else result.spec
+    alike = sum(row.equals == result.equals for row in rows)
+    return f"{name} {EQUAL}" if result.equals and alike > 1 else name
 
 
 def folded(name: str, width: int) -> str:

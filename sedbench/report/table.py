@@ -30,6 +30,7 @@ from rich.text import Text
 from sedbench.leaderboard import is_stale
 from sedbench.report.columns import (
     END_TO_END,
+    EQUAL,
     GAP,
     Column,
     columns,
@@ -267,6 +268,7 @@ def _caption(
     told = {str(r.provenance["detectors"]) for r in shown if r.provenance.get("detectors")}
     if told and any(r.kind == "detector" for r in shown):
         lines.append(f"Detectors beside attributions: {', '.join(sorted(told))}.")
+    lines += _twins(shown)
     limited = sorted({r.limited for r, _ in found.unranked if r.limited is not None})
     if limited:
         lines.append(
@@ -274,6 +276,17 @@ def _caption(
             f"ranked, and not to be compared with rows on all clips."
         )
     return lines + _doubts(found, results, reference)
+
+
+def _twins(rows: Sequence[Result]) -> list[str]:
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if label(row, rows).endswith(f" {EQUAL}"):
+            names.setdefault(row.equals, []).append(row.spec)
+    return [
+        f"{EQUAL} identical by construction ({what}): {', '.join(sorted(set(specs)))}."
+        for what, specs in sorted(names.items())
+    ]
 
 
 def _classifier(result: Result) -> str:

@@ -99,6 +99,31 @@ def test_one_row_a_pair_on_the_grid() -> None:
     assert got.mask is got.own is None
 
 
+def test_what_it_took_is_kept_with_the_answer(cache: Path) -> None:
+    first, again = ask(), ask()
+    assert first.cpu_seconds is not None and first.cpu_seconds >= 0
+    assert (again.cpu_seconds, again.peak_memory) == (first.cpu_seconds, first.peak_memory)
+    # Chunks that were kept before this was measured are answers all the same.
+    for path in cache.rglob("*.npz"):
+        with np.load(path) as file:
+            parts = {name: file[name] for name in file.files if name not in {"usage", "equals"}}
+        np.savez_compressed(path, **parts)
+    old = ask()
+    assert (old.cached, old.cpu_seconds, old.peak_memory, old.equals) == (2, None, None, "")
+
+
+@pytest.mark.parametrize(("names", "said"), [(("same",), "same"), (("same", "other"), "")])
+def test_what_scores_equal_is_said_where_all_chunks_say_it(
+    names: tuple[str, ...], said: str
+) -> None:
+    class Equal(Loudest):
+        def answer(self, query: Query, model: Any) -> Answer:
+            later = int(query.clip_ids[0] != IDS[0])
+            return replace(super().answer(query, model), equals=names[later % len(names)])
+
+    assert ask(ref(Equal)).equals == said
+
+
 def test_a_chunk_holds_its_own_clips_and_pairs() -> None:
     ask()
     first, last = Loudest.asked

@@ -111,9 +111,10 @@ def value(result: Result, metric: str = "iou", policy: str = "chosen") -> float:
 
 
 def plain(result: Result) -> dict[str, Any]:
-    """What has to be the same bits: all but the times."""
+    """What has to be the same bits: all but the times, and what the process held in memory."""
     document = results.to_json(result)
-    document["cost"].pop("wall_seconds", None)
+    for name in ("wall_seconds", "cpu_seconds", "cpu_seconds_per_pair", "peak_memory"):
+        document["cost"].pop(name, None)
     document["provenance"].pop("started", None)
     return document
 

@@ -270,6 +270,16 @@ def test_seeds_are_named_where_rows_differ_in_nothing_else():
     assert [columns.label(r, rows) for r in rows] == ["guess (seed 0)", "guess (seed 1)", "camera"]
 
 
+def test_rows_that_are_identical_by_construction_are_marked():
+    alike = [result(name, equals="one map") for name in ("first", "second")]
+    alone = result("third", equals="another map")
+    printed = lines(120, [*alike, alone])
+    assert row(printed, "first").startswith("first =")
+    assert row(printed, "second").startswith("second =")
+    assert not row(printed, "third").startswith("third =")
+    assert "= identical by construction (one map): first, second." in " ".join(printed)
+
+
 def test_a_long_name_folds_behind_commas():
     name = "gradients[baseline=silence,input=waveform]"
     assert columns.folded(name, 30) == "gradients[baseline=silence,\n input=waveform]"
