@@ -182,8 +182,11 @@ def test_with_mean_pooling_four_maps_are_the_frame_logits(
     assert (got.diagnostics["completeness_error"] < 1e-3).all()
     np.testing.assert_allclose(got.scores.edges, net.frame_edges(16000), atol=1e-9)
     assert got.resolution == pytest.approx(float(np.diff(net.frame_edges(16000))[0]))
+    assert got.equals.startswith("class activation map of ")
     for name in ("hirescam", "gradcam"):
-        other = ask(name, net, question, rectify=False).scores.values
+        answer = ask(name, net, question, rectify=False)
+        assert answer.equals == got.equals
+        other = answer.scores.values
         factor = expected.ravel() @ other.ravel() / (other.ravel() @ other.ravel())
         np.testing.assert_allclose(other * factor, expected, atol=2e-5 * scale)
         opening = open_at(net, "", features[:1])
@@ -447,6 +450,12 @@ def test_cam_is_refused_by_models_that_pool_otherwise(cnn: Classifier) -> None:
         ask("cam", own, question)
     for name in GRADIENT:
         assert ask(name, narrow_cnn14(), question).scores.values.shape == (1, 6)
+    # What equals a map that is not there is not said to.
+    for name in ("hirescam", "gradcam"):
+        assert not ask(name, narrow_cnn14(), question, rectify=False).equals
+        assert not ask(name, own, question, rectify=False).equals
+        assert not ask(name, cnn, question, rectify=False, layer="conv3").equals
+        assert not ask(name, cnn, question, rectify=True).equals
 
 
 @pytest.mark.parametrize("name", METHODS)

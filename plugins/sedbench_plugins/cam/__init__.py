@@ -77,7 +77,7 @@ SCORECAM = replace(
     reference="Wang et al., CVPR workshop 2020, arXiv 1910.01279",
     params=(
         *_COMMON,
-        Param("channels", 128, "passes a clip: the channels that vary most; 0: all", minimum=0),
+        Param("channels", 64, "passes a clip: the channels that vary most; 0: all", minimum=0),
         Param("baseline", "silence", "what a mask shows instead", ("silence", "mean")),
         Param(
             "weighting",
@@ -92,18 +92,19 @@ SCORECAM = replace(
 
 def cam(layer: str, frequency: str, rectify: bool, weights: str) -> Maps:
     """Build ``cam``; torch is imported here."""
-    from sedbench_plugins.cam.head import Head
+    from sedbench_plugins.cam.head import Head, is_cam
     from sedbench_plugins.cam.method import Maps
 
-    return Maps(Head(), layer, frequency, rectify, weights == "random")
+    return Maps(Head(), layer, frequency, rectify, weights == "random", is_cam)
 
 
 def gradcam(layer: str, frequency: str, rectify: bool, weights: str) -> Maps:
     """Build ``gradcam``; torch is imported here."""
+    from sedbench_plugins.cam.head import is_cam
     from sedbench_plugins.cam.method import Maps
     from sedbench_plugins.cam.slopes import Slopes, mean_gradient
 
-    return Maps(Slopes(mean_gradient), layer, frequency, rectify, weights == "random")
+    return Maps(Slopes(mean_gradient), layer, frequency, rectify, weights == "random", is_cam)
 
 
 def gradcam_plus(layer: str, frequency: str, rectify: bool, weights: str) -> Maps:
@@ -116,10 +117,11 @@ def gradcam_plus(layer: str, frequency: str, rectify: bool, weights: str) -> Map
 
 def hirescam(layer: str, frequency: str, rectify: bool, weights: str) -> Maps:
     """Build ``hirescam``; torch is imported here."""
+    from sedbench_plugins.cam.head import is_cam
     from sedbench_plugins.cam.method import Maps
     from sedbench_plugins.cam.slopes import Slopes, cell_by_cell
 
-    return Maps(Slopes(cell_by_cell), layer, frequency, rectify, weights == "random")
+    return Maps(Slopes(cell_by_cell), layer, frequency, rectify, weights == "random", is_cam)
 
 
 def layercam(layer: str, frequency: str, rectify: bool, weights: str) -> Maps:

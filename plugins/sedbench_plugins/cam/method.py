@@ -11,7 +11,7 @@ gradient of the class logit. A layer without bands has one.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -76,6 +76,8 @@ class Maps:
     rectify : bool
     control : bool
         Explain a network with random weights instead.
+    same : callable or None
+        Tells of the first clip whether its maps are class activation maps, up to a factor.
     """
 
     rule: Rule
@@ -83,6 +85,7 @@ class Maps:
     frequency: str
     rectify: bool
     control: bool = False
+    same: Callable[[View, Tensor], bool] | None = None
 
     def answer(self, query: Query, model: ModelHandle) -> Answer:
         """Map clip by clip, all target classes of a clip together."""
@@ -92,13 +95,17 @@ class Maps:
         rows: list[NDArray[np.float64]] = []
         diagnostics: dict[str, list[NDArray[np.float64]]] = {}
         forward = backward = 0
+        equals = ""
         for clip, targets in by_clip(query):
             waveform = torch.from_numpy(query.waveforms[clip]).to(model.device)
             with torch.no_grad():
                 features = net.features(waveform[None])
             if opening is None:
                 opening, forward = open_at(net, self.layer, features), 1
-            got = self.rule(View(opening, waveform, features, targets))
+            view = View(opening, waveform, features, targets)
+            got = self.rule(view)
+            if not rows and self._is_cam(view, got.maps):
+                equals = f"class activation map of {opening.name}, {self.frequency} over bands"
             rows.append(self._frames(got.maps))
             for name, values in got.diagnostics.items():
                 diagnostics.setdefault(name, []).append(values)
@@ -110,7 +117,11 @@ class Maps:
             resolution=opening.stride,
             diagnostics={name: np.concatenate(parts) for name, parts in diagnostics.items()},
             cost=Cost(forward, backward, time.perf_counter() - started),
+            equals=equals,
         )
+
+    def _is_cam(self, view: View, maps: Tensor) -> bool:
+        return not self.rectify and self.same is not None and self.same(view, maps)
 
     def _frames(self, maps: Tensor) -> NDArray[np.float64]:
         cells = maps.detach().double().cpu().numpy()

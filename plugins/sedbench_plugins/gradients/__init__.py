@@ -71,7 +71,7 @@ SMOOTHGRAD = MethodInfo(
     ),
     params=(
         *_COMMON,
-        Param("samples", 50, "noisy copies a clip, the same for all classes", minimum=1),
+        Param("samples", 20, "noisy copies a clip, the same for all classes", minimum=1),
         Param(
             "noise",
             0.15,
@@ -116,14 +116,14 @@ EXPECTED = MethodInfo(
     ),
     params=(
         *_COMMON,
-        Param("steps", 20, "points on each path (Gauss-Legendre)", minimum=1, maximum=1000),
+        Param("steps", 8, "points on each path (Gauss-Legendre)", minimum=1, maximum=1000),
         Param(
             "baselines",
             "silence+noise",
             "where the paths begin",
             ("silence+noise", "silence+mean+noise", "noise"),
         ),
-        Param("draws", 3, "how many of the baselines are noise", minimum=1, maximum=100),
+        Param("draws", 2, "how many of the baselines are noise", minimum=1, maximum=100),
         Param("low", -80.0, "level of the softest noise, dBFS", minimum=-200.0, maximum=0.0),
         Param("high", -40.0, "level of the loudest noise, dBFS", minimum=-200.0, maximum=0.0),
     ),
