@@ -22,6 +22,7 @@ from sedbench_plugins.global_seeds import seeded_globals
 from sedbench_plugins.logmel_cnn import build as build_cnn
 from sedbench_plugins.shapley.network import fitting
 from sedbench_plugins.shapley.segments import halves, starts_of
+from sedbench_plugins.yamnet.family import YamnetHeadFamily
 
 GRID = FrameGrid(1.0, 0.1)
 CLASSES = ("Dog", "Cat", "Blender")
@@ -159,6 +160,12 @@ def cnn() -> Classifier:
     return net.eval().for_inference()
 
 
+@pytest.fixture(scope="module")
+def head() -> Classifier:
+    """A head on an untrained YAMNet."""
+    return initialise(YamnetHeadFamily(), "classifier", CLASSES, 16000, 1).eval().for_inference()
+
+
 # --- what can be written down -----------------------------------------------------------------
 
 
@@ -263,10 +270,31 @@ def test_sampling_comes_closer_with_more_samples(cnn: Classifier) -> None:
         assert many < few
 
 
-def test_captum_and_shap_agree_on_deeplift(cnn: Classifier) -> None:
-    question = query(noise(1, 16000), (0, 0), (0, 2), rate=16000)
-    captum, shap = (ask(cnn, question, name).scores.values for name in (RESCALING[0], RESCALING[2]))
-    np.testing.assert_allclose(captum, shap, rtol=1e-2, atol=1e-4 * captum.max())
+@pytest.mark.parametrize(("baseline", "sign"), [("silence", "signed"), ("mean", "abs")])
+def test_against_one_baseline_all_are_deeplift(
+    cnn: Classifier, head: Classifier, baseline: str, sign: str
+) -> None:
+    for net in (cnn, head):
+        if net is head and baseline == "mean":
+            continue  # it keeps none
+        question = query(noise(1, 16000), (0, 0), (0, 2), rate=16000)
+        got = [ask(net, question, with_params(c, baseline=baseline, sign=sign)) for c in RESCALING]
+        assert len({each.equals for each in got}) == 1
+        assert baseline in got[0].equals
+        assert sign in got[0].equals
+        first = got[0].scores.values
+        for each in got[1:]:
+            assert np.abs(each.scores.values - first).max() < 1e-4 * np.abs(first).max()
+
+
+def test_what_is_not_deeplift_by_construction_does_not_say_so(cnn: Classifier) -> None:
+    question = query(noise(1, 16000), (0, 0), rate=16000)
+    for called in (*RESCALING, "gradientshap[samples=2]", "shap[samples=2]"):
+        assert not ask(cnn, question, with_params(called, baseline="noise")).equals
+    assert not ask(cnn, question, "shap[samples=2]").equals
+    loudest = seeded(lambda: nn.Sequential(nn.Conv1d(BANDS, 3, 3), nn.AdaptiveMaxPool1d(1)))
+    for called in RESCALING:
+        assert not ask(Toy(loudest), query(noise(1), (0, 0)), called).equals
 
 
 @pytest.mark.parametrize("called", RESCALING)

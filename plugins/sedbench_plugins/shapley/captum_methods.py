@@ -78,7 +78,7 @@ def _over(model: Logits, x: Tensor, base: Tensor, target: int, batch: int) -> Te
 class GradientShap(PerCell):
     """Captum's GradientShap over a background."""
 
-    samples: int = 50
+    samples: int = 20
     deviation: float = 0.0
 
     name = "gradientshap"

@@ -116,7 +116,7 @@ def copied(net: Classifier) -> Classifier:
     return copy.deepcopy(net).requires_grad_(False).eval()
 
 
-def rescalable(net: Classifier, features: Tensor, method: str) -> None:
+def rescalable(net: Classifier, features: Tensor, method: str) -> bool:
     """See that the rescale rule meets only what it has a rule for, and prepare it for that.
 
     Parameters
@@ -126,6 +126,12 @@ def rescalable(net: Classifier, features: Tensor, method: str) -> None:
     features : Tensor, shape (1, bands, frames)
     method : str
         Named in the refusal.
+
+    Returns
+    -------
+    bool
+        Whether there is but one rescale rule for this model: its activations are ReLUs and nothing
+        takes a maximum. Captum and SHAP have rules of their own for maxima.
 
     Raises
     ------
@@ -148,6 +154,7 @@ def rescalable(net: Classifier, features: Tensor, method: str) -> None:
     for module in net.modules():
         if isinstance(module, (*_ACTIVATIONS, *_POOLS)):
             module.register_forward_pre_hook(lambda _, given: tuple(x.clone() for x in given))
+    return all(s.module is None or isinstance(s.module, (*_LINEAR, nn.ReLU)) for s in found)
 
 
 def _fault(step: Step) -> str | None:

@@ -63,6 +63,7 @@ class PerCell(ABC):
             A layer is at fault, or the model keeps no mean.
         """
         started = time.perf_counter()
+        equals = ""
         net = copied(model.classifier())
         network = Logits(net)
         edges = net.feature_edges(query.waveforms.shape[1])
@@ -70,8 +71,8 @@ class PerCell(ABC):
         errors: list[NDArray[np.float64]] = []
         for clip, targets in by_clip(query):
             x, base = ends(query, clip, net, model.device, self.baseline, self.draws)
-            if self.rescales and not rows:
-                rescalable(net, x, self.name)
+            if self.rescales and not rows and rescalable(net, x, self.name):
+                equals = self._equals()
             with torch.no_grad():
                 logits = [network(each[None])[0, targets].double() for each in (*x, *base)]
             with quiet():
@@ -87,4 +88,12 @@ class PerCell(ABC):
             cost=Cost(
                 network.passes.forward, network.passes.backward, time.perf_counter() - started
             ),
+            equals=equals,
         )
+
+    def _equals(self) -> str:
+        # Against one baseline an average over baselines is DeepLIFT itself, whoever computes it.
+        # Of noise the methods take different numbers of draws.
+        if self.baseline == "noise":
+            return ""
+        return f"DeepLIFT by the rescale rule, baseline {self.baseline}, sign {self.sign}"

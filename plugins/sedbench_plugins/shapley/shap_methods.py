@@ -134,7 +134,7 @@ def _partition(players: Segments, targets: list[int], evaluations: int) -> NDArr
 
 @dataclass(frozen=True)
 class _Gradient(PerCell):
-    samples: int = 50
+    samples: int = 20
 
     name = "shap[explainer=gradient]"
     rescales = False
