@@ -21,7 +21,7 @@ from sedbench.types import Answer, FrameGrid, Query
 from sedbench_plugins.global_seeds import seeded_globals
 from sedbench_plugins.logmel_cnn import build as build_cnn
 from sedbench_plugins.shapley.network import fitting
-from sedbench_plugins.shapley.segments import halves, starts_of
+from sedbench_plugins.shapley.segments import halves
 from sedbench_plugins.yamnet.family import YamnetHeadFamily
 
 GRID = FrameGrid(1.0, 0.1)
@@ -468,12 +468,6 @@ def test_the_tree_halves_neighbours(count: int) -> None:
         assert abs(len(players[int(left)]) - len(players[int(right)])) <= 1
         players.append(joined)
     assert players[-1] == set(range(count))
-
-
-def test_segments_are_whole_frames() -> None:
-    edges = np.arange(24) * 0.05
-    assert starts_of(edges, 0.2).tolist() == [0, 4, 8, 12, 16, 20]
-    assert starts_of(edges, 0.01).tolist() == list(range(23))
 
 
 def test_out_of_memory_halves_the_batch_and_says_so() -> None:

@@ -8,7 +8,9 @@ DeepLIFT averaged over the background, by SHAP's own rules.
 model to the logits under random masks, without regularisation; PartitionExplainer gives Owen values
 over a tree that halves the clip again and again, as deep as the budget goes: credit that was not
 divided further is spread over the segments below. Both are additive by construction.
-What is absent is replaced by one baseline: of noise, by its first draw.
+What is absent is replaced by one baseline: of noise, by its first draw. A mask that was tried for
+one class costs nothing for another, and logits are put together from fewer passes where the
+model allows it (:mod:`sedbench_plugins.masking.clip`).
 
 ``completeness_error`` is the relative difference between the sum of attributions and the logit's
 rise over the (mean) baseline.
@@ -35,10 +37,13 @@ from sedbench.models.store import ModelHandle
 from sedbench.types import Answer, Cost, FrameScores, Query
 from sedbench_plugins.attribution import by_clip, signed
 from sedbench_plugins.global_seeds import seeded_globals
+from sedbench_plugins.masking.clip import MaskedClip
+from sedbench_plugins.masking.cuts import of_frames
+from sedbench_plugins.masking.locality import BATCH
 from sedbench_plugins.shapley.ends import additivity_error, ends, library_seed
-from sedbench_plugins.shapley.network import Logits, copied, fitting, parts, shap_package
+from sedbench_plugins.shapley.network import Logits, fitting, parts, shap_package
 from sedbench_plugins.shapley.percell import PerCell
-from sedbench_plugins.shapley.segments import BATCH, Segments, halves, starts_of
+from sedbench_plugins.shapley.segments import halves
 
 _POINTS = 8  # baselines, or random points, at once
 
@@ -75,53 +80,51 @@ class Shap:
 
     def _per_segment(self, query: Query, model: ModelHandle) -> Answer:
         started = time.perf_counter()
-        net = copied(model.classifier())
-        network = Logits(net)
-        frames = net.feature_edges(query.waveforms.shape[1])
-        starts = starts_of(frames, self.segment)
-        edges = frames[np.append(starts, len(frames) - 1)]
-        if self.explainer == "kernel" and self.evaluations < 2 * len(starts):
+        forward = 0
+        net = model.classifier()
+        cut = of_frames(net.feature_edges(query.waveforms.shape[1]), self.segment)
+        if self.explainer == "kernel" and self.evaluations < 2 * cut.count:
             raise UsageError(
-                f"evaluations={self.evaluations} are too few for the {len(starts)} segments of "
+                f"evaluations={self.evaluations} are too few for the {cut.count} segments of "
                 f"segment={self.segment}",
-                f"use evaluations={2 * len(starts)} or more, or longer segments",
+                f"use evaluations={2 * cut.count} or more, or longer segments",
             )
         rows: list[NDArray[np.float64]] = []
         errors: list[NDArray[np.float64]] = []
         for clip, targets in by_clip(query):
             x, base = ends(query, clip, net, model.device, self.baseline, 1)
-            players = Segments(network, x, base, starts)
+            players = MaskedClip(net, x, base, cut)
             attribute = _kernel if self.explainer == "kernel" else _partition
             with seeded_globals(library_seed(query, clip)):
                 values = attribute(players, targets, self.evaluations)
-            whole, none = players(np.array([[1], [0]]).repeat(len(starts), 1))[:, targets]
+            whole, none = players.ends()[:, targets]
             errors.append(additivity_error(values, whole, none))
             # As elsewhere the mean over the cells of a frame.
-            cells = len(x[0]) * np.diff(np.append(starts, x.shape[-1]))
-            rows.append(signed(values, self.sign) / cells)
+            rows.append(signed(values, self.sign) / (len(x[0]) * np.diff(cut.marks)))
+            forward += players.forward
         return Answer(
-            FrameScores(np.concatenate(rows), edges),
-            resolution=round(float(np.median(np.diff(edges))), 9),
+            FrameScores(np.concatenate(rows), cut.edges),
+            resolution=cut.length,
             diagnostics={"completeness_error": np.concatenate(errors)},
-            cost=Cost(network.passes.forward, 0, time.perf_counter() - started),
+            cost=Cost(forward, 0, time.perf_counter() - started),
         )
 
 
-def _kernel(players: Segments, targets: list[int], evaluations: int) -> NDArray[np.float64]:
+def _kernel(players: MaskedClip, targets: list[int], evaluations: int) -> NDArray[np.float64]:
     shap = shap_package()
 
-    one = np.ones(players.count)
+    one = np.ones(players.cut.count)
     # The masks depend on the seed and the segments alone: every class sees the same.
     explainer = shap.KernelExplainer(lambda z: players(z)[:, targets], np.zeros((1, len(one))))
     values = explainer.shap_values(one, nsamples=evaluations, l1_reg=False, silent=True)
     return np.asarray(values, np.float64).T
 
 
-def _partition(players: Segments, targets: list[int], evaluations: int) -> NDArray[np.float64]:
+def _partition(players: MaskedClip, targets: list[int], evaluations: int) -> NDArray[np.float64]:
     shap = shap_package()
 
-    one = np.ones((1, players.count))
-    masker = shap.maskers.Partition(np.zeros_like(one), clustering=halves(players.count))
+    one = np.ones((1, players.cut.count))
+    masker = shap.maskers.Partition(np.zeros_like(one), clustering=halves(players.cut.count))
     rows = []
     for target in targets:
         # The tree is followed where the values are: class by class, so that a class does not
