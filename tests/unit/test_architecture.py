@@ -46,7 +46,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
 )
 # Words that are names of shipped methods, and words of the field or of English as well: they
 # may occur in prose, but never as a whole string or as a spec.
-ORDINARY = {"random", "energy", "control", "oracle"}
+ORDINARY = {"random", "energy", "control", "oracle", "rise"}
 # Of those, what the protocol itself calls so: a threshold policy and a kind of supervision.
 TERMS = {"oracle"}
 
