@@ -3,8 +3,8 @@
 What happens, in order: thresholds are chosen on validation
 (:mod:`~sedbench.protocol.calibration`); every test pair is measured at the operating points
 (:mod:`~sedbench.protocol.moments`); averages are formed with the sample's weights; and the same
-is done in every replicate of the crossed bootstrap (:mod:`sedbench.stats`), the choice of
-thresholds included.
+is done in every replicate of the crossed bootstrap (:mod:`~sedbench.protocol.replicates`), the
+choice of thresholds included.
 
 What is reported
 ----------------
@@ -35,19 +35,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sedbench.errors import UnknownNameError, UsageError
-from sedbench.protocol.calibration import (
-    Calibration,
-    Choice,
-    Selector,
-    calibrate,
-    describe,
-    given,
-    mask_points,
-)
+from sedbench.protocol.calibration import Calibration, Selector, describe
 from sedbench.protocol.moments import TestPairs
 from sedbench.protocol.pairs import DECISION, Scored
-from sedbench.protocol.records import ClassSums, Plan, Sums, added, plan, statistics
-from sedbench.stats import RESAMPLES, Resampling, blocks, percentile_interval
+from sedbench.protocol.records import Plan
+from sedbench.protocol.replicates import measure
+from sedbench.stats import RESAMPLES, percentile_interval
 
 MIN_GROUPS = 3
 """Test groups from which on a class is ranked."""
@@ -133,124 +126,27 @@ def evaluate(
         raise UsageError(f"resamples and seed must not be negative, got {resamples} and {seed}")
     if fixed_percentile is not None and not 0 <= fixed_percentile < 100:
         raise UsageError(f"a fixed percentile lies in [0, 100), got {fixed_percentile}")
-    selectors = _selectors(validation, test, primary, decision, seed)
-    parts = _parts(test, selectors, decision, fixed_percentile)
-    whole = TestPairs(test, next(iter(selectors.values())).points, decision)
-    todo = plan(whole, primary, fixed_percentile)
-    groups = tuple(names for part in parts for names in part.pairs.groups)
-    resampling = Resampling(
-        _numbered(parts), groups, len(np.unique(test.table.soundscapes)), seed=seed
+    measured = measure(
+        validation,
+        test,
+        primary=primary,
+        decision=decision,
+        fixed_percentile=fixed_percentile,
+        seed=seed,
     )
-
-    def figures(
-        at: Mapping[int, Mapping[Choice, NDArray[np.int64]]], weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        sums = [part.sums.of(dict(at[part.fold]), weights[:, part.rows]) for part in parts]
-        under: dict[str, list[dict[Choice, ClassSums]]] = {}
-        for part, of_part in zip(parts, sums, strict=True):
-            if part.condition:
-                under.setdefault(part.condition, []).append(of_part)
-        return statistics(todo, added(sums), {name: added(each) for name, each in under.items()})
-
-    chosen = {
-        fold: {choice: np.array([point]) for choice, point in selector.chosen().items()}
-        for fold, selector in selectors.items()
-    }
-    value = figures(chosen, resampling.ones())[:, 0]
-    replicates = np.full((len(todo.rows), resamples), np.nan)
-    widest = max(len(selector.points.value) for selector in selectors.values())
-    for first, count in blocks(resamples, widest + len(groups)):
-        at = {fold: selector.select(first, count) for fold, selector in selectors.items()}
-        weights = resampling.weights(first, count)
-        replicates[:, first : first + count] = figures(at, weights)
-    low, high = percentile_interval(replicates)
+    todo, whole = measured.todo, measured.whole
+    value = measured.within()[0]
+    low, high = percentile_interval(measured.replicates(resamples)[0])
+    told = {} if test.mask is not None else _told(measured.selectors, test.fold is not None)
     counts = whole.views.counts()
     counts["undefined"] = todo.undefined(counts["scored"])
     return Evaluation(
         records=_records(todo, value, low, high),
-        thresholds={} if test.mask is not None else _told(selectors, test.fold is not None),
+        thresholds=told,
         counts=counts,
         ranked=_ranked(whole),
         complete=counts["scored"] == counts["expected"],
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The test pairs of one rotation under one condition.
-
-    Attributes
-    ----------
-    fold : int
-    condition : str
-    pairs : TestPairs
-    sums : Sums
-    rows : slice
-        Where its rows lie among those of all parts.
-    """
-
-    fold: int
-    condition: str
-    pairs: TestPairs
-    sums: Sums
-    rows: slice
-
-
-def _parts(
-    test: Scored,
-    selectors: Mapping[int, Selector],
-    decision: float,
-    fixed_percentile: float | None,
-) -> list[_Part]:
-    conditions = np.array(test.table.conditions, dtype=object)
-    folds = np.zeros(len(conditions), np.int64) if test.fold is None else test.fold
-    parts: list[_Part] = []
-    start = 0
-    for fold, selector in selectors.items():
-        for condition in dict.fromkeys(test.table.conditions):
-            clips = np.asarray((folds == fold) & (conditions == condition), bool)
-            if not clips.any():
-                continue
-            pairs = TestPairs(test.subset(clips), selector.points, decision)
-            rows = slice(start, start + len(pairs.label))
-            start = rows.stop
-            sums = Sums(pairs, fixed_percentile)
-            parts.append(_Part(fold, condition, pairs, sums, rows))
-    return parts
-
-
-def _numbered(parts: list[_Part]) -> NDArray[np.int64]:
-    """Soundscape of each row of all parts, numbered as in the whole split."""
-    number: dict[str, int] = {}
-    found = []
-    for part in parts:
-        table = part.pairs.answer.table
-        names = [name.partition("@")[0] for name in table.clip_ids]
-        own = [number.setdefault(name, len(number)) for name in dict.fromkeys(names)]
-        found.append(np.array(own, np.int64)[part.pairs.clip])
-    return np.concatenate(found)
-
-
-def _selectors(
-    validation: Scored | Calibration | Mapping[str, Any],
-    test: Scored,
-    primary: str,
-    decision: float,
-    seed: int,
-) -> dict[int, Selector]:
-    """Where the thresholds of each rotation come from."""
-
-    def of(fold: int) -> Selector:
-        if test.mask is not None:
-            return mask_points()
-        if isinstance(validation, Calibration):
-            return validation
-        if isinstance(validation, Scored):
-            mine = validation.of_fold(fold)
-            return calibrate(mine, primary=primary, decision=decision, seed=seed, rotation=fold)
-        return given(validation["folds"][str(fold)] if "folds" in validation else validation)
-
-    return {fold: of(fold) for fold in test.folds}
 
 
 def _told(selectors: Mapping[int, Selector], in_folds: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ replicate with equal weights, so figures and intervals come from the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -28,6 +28,7 @@ from sedbench.protocol.moments import (
     TestPairs,
 )
 from sedbench.protocol.thresholds import POLICIES
+from sedbench.types import BoolArray
 
 AVERAGES = ("pairs", "classes")
 SMOOTHED = ("none", "chosen")
@@ -71,15 +72,26 @@ class Plan:
         """Moments for their denominators, which no smoothing or threshold changes."""
         return self.pairs.threshold_free(0) | self.pairs.at_oracle(0)
 
-    def support(self, row: Row) -> tuple[int, int, int]:
-        """Pairs, clips and source groups behind a figure."""
+    def support(self, row: Row, among: BoolArray | None = None) -> tuple[int, int, int]:
+        """Pairs, clips and source groups behind a figure.
+
+        Parameters
+        ----------
+        row : Row
+        among : ndarray, shape (pairs,), bool, optional
+            Only these pairs; a false alarm is none of them.
+        """
         metric = row.metric if row.metric in RANK_METRICS else "iou"
+        if among is not None:
+            return self._count(metric, row.truth, row.view, row.stratum, among)
         key = (metric, row.truth, row.view, row.stratum)
         if key not in self._sizes:
             self._sizes[key] = self._count(*key)
         return self._sizes[key]
 
-    def _count(self, metric: str, truth: str, view: str, stratum: str) -> tuple[int, int, int]:
+    def _count(
+        self, metric: str, truth: str, view: str, stratum: str, among: BoolArray | None = None
+    ) -> tuple[int, int, int]:
         pairs = self.pairs
         used = self._unsmoothed[Key(metric, truth, view)][1] > 0
         kind, _, name = stratum.partition(":")
@@ -87,6 +99,8 @@ class Plan:
             used &= pairs.label == pairs.answer.table.classes.index(name)
         elif kind == "condition":
             used &= np.array([each == name for each in pairs.condition], bool)
+        if among is not None:
+            used = used[: len(among)] & among
         at = np.flatnonzero(used).tolist()
         groups = {name for i in at for name in pairs.groups[i]}
         return len(at), len(set(pairs.clip[at].tolist())), len(groups)
@@ -178,20 +192,30 @@ class Sums:
         return [slice(start, stop) for start, stop in pairwise(cuts)]
 
     def of(
-        self, at: dict[Choice, NDArray[np.int64]], weights: NDArray[np.float64]
+        self,
+        at: dict[Choice, NDArray[np.int64]],
+        weights: NDArray[np.float64],
+        wanted: Collection[Choice],
     ) -> dict[Choice, ClassSums]:
-        """Add up every choice, and what is not tuned, at each replicate's points.
+        """Add up choices, and what is not tuned, at each replicate's points.
 
         Parameters
         ----------
         at : dict of choice to ndarray, shape (replicates,)
         weights : ndarray, shape (replicates, rows)
+        wanted : collection of choice
+            See :func:`needed`.
         """
         weights = weights[:, self._order]
-        found = {choice: self._sum("tuned", points, weights) for choice, points in at.items()}
+        found = {
+            choice: self._sum("tuned", points, weights)
+            for choice, points in at.items()
+            if choice in wanted
+        }
         filters = self.pairs.points.smoothing[at["chosen", "chosen"]]
         for smoothing, numbers in (("none", np.zeros_like(filters)), ("chosen", filters)):
-            found[UNTUNED, smoothing] = self._sum(UNTUNED, numbers, weights)
+            if (UNTUNED, smoothing) in wanted:
+                found[UNTUNED, smoothing] = self._sum(UNTUNED, numbers, weights)
         return found
 
     def _sum(self, kind: str, at: NDArray[np.int64], weights: NDArray[np.float64]) -> ClassSums:
@@ -229,6 +253,17 @@ def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.
     """``top / bottom``, NaN where nothing was drawn."""
     some = bottom > 0
     return np.asarray(np.where(some, top / np.where(some, bottom, 1.0), np.nan))
+
+
+def _choice(row: Row) -> Choice:
+    """What a figure is read off: a choice, or what is not tuned."""
+    tuned = row.policy in (*POLICIES, "chosen")
+    return str(row.policy) if tuned else UNTUNED, row.smoothing
+
+
+def needed(todo: Plan) -> frozenset[Choice]:
+    """The choices that the figures of a plan are read off; the rest need not be added up."""
+    return frozenset(map(_choice, todo.rows))
 
 
 def added(parts: Sequence[dict[Choice, ClassSums]]) -> dict[Choice, ClassSums]:
@@ -278,12 +313,13 @@ def statistics(
     place = {kind: {key: i for i, key in enumerate(keys)} for kind, keys in todo.layout.items()}
 
     def read(row: Row, metric: str) -> NDArray[np.float64]:
-        tuned = row.policy in (*POLICIES, "chosen")
-        kind, policy = ("tuned", row.policy) if tuned else (UNTUNED, UNTUNED)
-        within = "" if tuned or row.policy is None else row.policy
+        choice = _choice(row)
+        untuned = choice[0] == UNTUNED
+        within = row.policy if untuned and row.policy is not None else ""
+        kind = UNTUNED if untuned else "tuned"
         column = place[kind][within, Key(metric, row.truth, row.view)]
         average = row.average if row.stratum == "all" else row.stratum
-        return averaged[(str(policy), row.smoothing), average][:, column]
+        return averaged[choice, average][:, column]
 
     figures = [
         chance_corrected(read(row, "pg"), read(row, "share"))

@@ -36,7 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "errors info types",
-        "files hookspecs methods progress schema spec stats usage workers",
+        "comparison files hookspecs methods progress schema spec stats usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
         "answers items results",
         "leaderboard lookup report runner splits trainer work",

@@ -329,7 +329,7 @@ def test_the_protocol_asks_for_a_draw_of_each_rotation(monkeypatch: pytest.Monke
         asked.append(options["rotation"])
         return calibrate(validation, **options)
 
-    monkeypatch.setattr(sys.modules["sedbench.protocol.evaluate"], "calibrate", spy)
+    monkeypatch.setattr(sys.modules["sedbench.protocol.replicates"], "calibrate", spy)
     parts = [noisy(named(make_table(5, k), f"t{k}"), k) for k in range(3)]
     evaluate(in_folds(parts), in_folds(parts), resamples=5)
     assert asked == [0, 1, 2]
