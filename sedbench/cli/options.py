@@ -38,6 +38,21 @@ class Whole(click.ParamType[int]):
         return number
 
 
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Seeds with commas between them, each one once."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Read the numbers."""
+        parts = [part for part in str(value).split(",") if part.strip()]
+        if not parts:
+            raise UsageError(f"{_option(param)} takes numbers like 0,1,2", _see(ctx))
+        return tuple(dict.fromkeys(SEED.convert(part, param, ctx) for part in parts))
+
+
 class Seconds(click.ParamType[float]):
     """A positive, finite number of seconds."""
 

@@ -15,16 +15,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import sedbench
 from sedbench import hookimpl, registry
 from sedbench.cli import main
+from sedbench.data.index import write_index
+from sedbench.data.soundscape import Placement, Soundscape
+from sedbench.items import pack
+from sedbench.metrics.catalogue import METRICS_VERSION
+from sedbench.protocol import Scored, evaluate, quantise
+from sedbench.results import Result, write
+from sedbench.taskfile import load_task
 from sedbench.types import (
     Info,
     MethodInfo,
     MetricInfo,
     ModelInfo,
+    PairTable,
     Param,
     SoundbankInfo,
     TaskInfo,
@@ -233,3 +242,133 @@ def _wait_for(path: Path, started: subprocess.Popen[str]) -> None:
         assert started.poll() is None, started.communicate()
         assert time.monotonic() < limit
         time.sleep(0.02)
+
+
+KITCHEN = """
+name = "kitchen"
+version = 3
+title = "A kitchen"
+summary = "Two sounds"
+licence = "CC0"
+reason = "Because kettles matter."
+model = "tiny-net"
+soundbank = "made-bank"
+sample_rate = 16000
+duration = 4.0
+classes = ["Dishes", "Kettle"]
+
+[truth]
+primary = "extent"
+
+[reference]
+methods = ["softest", "loudest[mode=max]"]
+
+[soundscapes]
+event_counts = [1]
+event_duration = ["const", 1.0]
+event_time = ["uniform", 0.0, 3.0]
+snr = ["const", 6.0]
+ref_db = ["const", -50.0]
+backgrounds = ["hum"]
+
+[splits.test]
+index = "test.csv"
+sha256 = "{sha256}"
+clips = {clips}
+"""
+
+
+class Kitchen:
+    """A task that was drawn, and results on it that were measured on nothing."""
+
+    clips, frames = 18, 40
+
+    def __init__(self, folder: Path, results: Path) -> None:
+        self.folder, self.results = folder, results
+        folder.mkdir(parents=True)
+        events = []
+        for i in range(self.clips):
+            label = ("Dishes", "Kettle")[i % 2]
+            length = 0.5 + 0.4 * (i % 6)  # seconds
+            kept = (label, f"foreground/{label}/{i % 7}", 0.0, 0.1 * (i % 10), length, 3.0 + i % 12)
+            events.append(Placement(*kept))
+        hum = Placement("hum", "background/hum/a", 0.0, 0.0, 4.0, 0.0)
+        self.soundscapes = [
+            Soundscape(f"test-{i:04d}", "test", 4.0, -50.0, hum, (event,))
+            for i, event in enumerate(events)
+        ]
+        sha256 = write_index(folder / "test.csv", self.soundscapes)
+        text = KITCHEN.replace("{sha256}", sha256).replace("{clips}", str(self.clips))
+        (folder / "task.toml").write_text(text)
+        self.task = load_task(folder / "task.toml")
+
+    def table(self) -> PairTable:
+        """One event a clip, of seven authors."""
+        time = (np.arange(self.frames) + 0.5) * 0.1
+        events = [s.events[0] for s in self.soundscapes]
+        truth = np.stack(
+            [(time > e.event_time) & (time < e.event_time + e.event_duration) for e in events]
+        )
+        return PairTable(
+            clip_ids=tuple(s.id for s in self.soundscapes),
+            classes=self.task.classes,
+            clip=np.arange(self.clips),
+            label=np.arange(self.clips) % 2,
+            groups=tuple((f"author {i % 7}",) for i in range(self.clips)),
+            truths={"extent": truth, "activity": truth},
+            others={"extent": np.zeros_like(truth), "activity": np.zeros_like(truth)},
+            grid=self.task.grid,
+        )
+
+    def measured(
+        self,
+        spec: str,
+        strength: float = 1.0,
+        *,
+        noise: int = 0,
+        missed: tuple[int, ...] = (),
+        folder: Path | None = None,
+        **changes: Any,
+    ) -> Path:
+        """Write the result of a method that is as good as it is strong."""
+        table = self.table()
+        splits = []
+        for split in range(2):
+            rng = np.random.default_rng([noise, split])
+            scores = np.exp(rng.normal(size=(self.clips, self.frames)))
+            scores *= np.exp(strength * table.truths["extent"])
+            detected = np.zeros((self.clips, 2))
+            detected[table.clip, table.label] = 0.9
+            detected[list(missed) if split else []] = 0.0
+            answered = np.ones(self.clips, bool)
+            splits.append(Scored(table, quantise(scores), answered, detected))
+        evaluation = evaluate(*splits, resamples=0)
+        fields: dict[str, Any] = {
+            "task": "kitchen",
+            "model": "tiny-net",
+            "method": spec.partition("[")[0],
+            "spec": spec,
+            "params": {},
+            "seed": 0,
+            "task_version": 3,
+            "task_fingerprint": self.task.fingerprint(METRICS_VERSION),
+            "pairs": evaluation.counts,
+            "scores": evaluation.records,
+        }
+        result = Result(**{**fields, **changes})
+        items = pack(*splits) if result.status == "ok" else None
+        return write(result, items, folder or self.results)
+
+
+@pytest.fixture
+def kitchen(
+    tmp_path: Path, offers: list[tuple[Info, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Kitchen:
+    """The task ``kitchen``, offered by the made-up plugin; results land where they are read."""
+    made = Kitchen(tmp_path / "kitchen", tmp_path / "results")
+    offers.append((TaskInfo("kitchen", "A kitchen"), lambda: made.folder / "task.toml"))
+    net = next(i for i, (info, _) in enumerate(offers) if info.name == "tiny-net")
+    seeded = ModelInfo("tiny-net", "two layers", params=(Param("seed", 0, "weights", minimum=0),))
+    offers[net] = (seeded, object)
+    monkeypatch.setenv("SEDBENCH_RESULTS", str(made.results))
+    return made

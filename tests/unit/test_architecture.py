@@ -38,8 +38,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "errors info types",
         "comparison files hookspecs methods progress schema spec stats usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
-        "answers items results",
-        "leaderboard lookup report runner splits trainer work",
+        "answers contenders items results",
+        "leaderboard lookup report runner splits trainer versus work",
         "api learn",
         "cli __main__",
     )
