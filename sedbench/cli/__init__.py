@@ -6,7 +6,7 @@
     options.py     types of option values, with their messages
     progress.py    the runner's progress, drawn by rich
     stored.py      results by name or by path
-    run.py  compare.py  listing.py  show.py  fetch.py  train.py  soundscapes.py  doctor.py  env.py
+    run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py  doctor.py  env.py
 
 This module imports click and nothing heavier, so that ``sedbench --help`` answers at once.
 No plugin can add a verb: a plugin must not be able to break the command line.
@@ -25,6 +25,7 @@ from sedbench.cli import errors
 VERBS = {
     "run": ("run", "Run methods on a task and print the table."),
     "compare": ("compare", "Say which methods are better, and which cannot be told apart."),
+    "sensitivity": ("sensitivity", "Show what a method's threshold decides."),
     "list": ("listing", "List methods, models, tasks, soundbanks, metrics and plugins."),
     "show": ("show", "Show everything about one name."),
     "fetch": ("fetch", "Bring recordings or weights here and verify them."),
