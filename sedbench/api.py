@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 from sedbench import leaderboard, runner
 from sedbench.environment import commit_state, environment
 from sedbench.errors import NothingSelectedError, UsageError
-from sedbench.lookup import check_params, find_bank, find_method, find_models, find_task
+from sedbench.lookup import (
+    check_params,
+    find_bank,
+    find_method,
+    find_models,
+    find_task,
+    with_learned,
+)
 from sedbench.progress import Progress
 from sedbench.refs import MethodRef
 from sedbench.registry import registry
@@ -265,7 +272,7 @@ def prepare(
         task=task_spec,
         bank=find_bank(task_spec, known).factory,
         models=models,
-        methods=tuple(chosen.values()),
+        methods=tuple(with_learned(method, models) for method in chosen.values()),
         output=results_root(output),
         shipped=shipped,
         seed=seed,

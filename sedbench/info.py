@@ -76,7 +76,14 @@ class MethodInfo(Info):
         Empty where it always does.
     variant : str
         The trained variant that a detector reads, with its parameters in braces:
-        ``"fw-ws-{pooling}"``. Empty where its answers may depend on any of them.
+        ``"fw-ws-{pooling}"``. Empty where its answers may depend on any of them. Of a method
+        that learns, what its weights are called: the parameters in braces change the training.
+        Empty where that is its name.
+    learns : bool
+        Whether it is trained on top of the explained classifier, with ``sedbench train``; see
+        :mod:`sedbench.models.lesson`.
+    weights : Path, optional
+        Folder of what ships of a method that learns: ``<model>/<task>/`` and the files.
     version : int
         Raise it when the answers change: cached answers of another version are not used.
     """
@@ -88,6 +95,8 @@ class MethodInfo(Info):
     seeded_by: tuple[tuple[str, ParamValue], ...] = ()
     variant: str = ""
     version: int = 1
+    learns: bool = False
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,25 @@
-"""Train a variant of a model on a task by their names."""
+"""Train a variant of a model, or a method that learns, on a task by their names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sedbench import spec
 from sedbench.environment import commit_state
-from sedbench.errors import UsageError
-from sedbench.lookup import check_fold, find_bank, find_model, find_task, label_of
+from sedbench.errors import UnknownNameError, UsageError
+from sedbench.lookup import (
+    check_fold,
+    check_params,
+    find_bank,
+    find_method,
+    find_model,
+    find_task,
+    label_of,
+)
 from sedbench.progress import Progress, Quiet
-from sedbench.registry import registry
+from sedbench.refs import MethodRef
+from sedbench.registry import Registry, registry
 from sedbench.workers import default_jobs
 
 if TYPE_CHECKING:
@@ -29,18 +39,20 @@ def train(
     progress: Progress | None = None,
     root: Path | None = None,
 ) -> Trained:
-    """Train one variant of a model on a task.
+    """Train one variant of a model on a task, or a method on top of its classifier.
 
     Parameters
     ----------
     what : str
-        A variant that the model declares, for instance ``classifier``.
+        A variant that the model declares, for instance ``classifier``; else a method that
+        learns, with its parameters.
     task : str, optional
         A name, or a task's file; the default task unless given.
     model : str, optional
         The family; the task's own unless given.
     seed : int
-        Of the initialisation and the order of the clips; also the weights' number.
+        Of the initialisation and the order of the clips; also the weights' number, and that of
+        the classifier that a method learns of.
     fold : int, optional
         The rotation of a task in folds.
     device : {"auto", "cpu", "cuda"}
@@ -61,7 +73,8 @@ def train(
     SedbenchError
         A name that nothing answers to, or data that is missing.
     """
-    from sedbench import trainer
+    from sedbench import teacher, trainer
+    from sedbench.models.weights import training_line
 
     for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1)):
         if value is not None and value < least:
@@ -76,25 +89,47 @@ def train(
     family = (model or task_spec.model).partition("[")[0]
     if not getattr(known.get("models", family).info, "trains", True):
         raise UsageError(f"{family!r} has nothing to train", "it knows its classes already")
+    method = _method(what, family, known)
     fold = check_fold(task_spec, fold)
     task_spec.check_drawn("train", "validation")
     ref = find_model(
-        f"{family}[seed={seed}]", task_spec, known, device=device, fold=fold, fits=False
-    )
-    option = "" if fold is None else f" --fold {fold}"
-    return trainer.train_variant(
+        f"{family}[seed={seed}]",
         task_spec,
-        find_bank(task_spec, known).factory,
-        ref,
-        what,
-        command=f"sedbench train {what} --model {family} --task {label_of(task_spec.called)} "
-        f"--seed {seed}{option}",
-        commit=str(commit_state().get("commit") or "unknown"),
-        progress=progress if progress is not None else Quiet(),
-        jobs=jobs or default_jobs(),
-        resume=resume,
-        root=root,
+        known,
+        device=device,
+        fold=fold,
+        fits=method is not None,
     )
+    bank = find_bank(task_spec, known).factory
+    named = method.spec if method is not None else what
+    settings: dict[str, Any] = {
+        "command": training_line(named, family, label_of(task_spec.called), seed, fold),
+        "commit": str(commit_state().get("commit") or "unknown"),
+        "progress": progress if progress is not None else Quiet(),
+        "jobs": jobs or default_jobs(),
+        "resume": resume,
+        "root": root,
+    }
+    if method is not None:
+        return teacher.train_method(task_spec, bank, ref, method, **settings)
+    return trainer.train_variant(task_spec, bank, ref, what, **settings)
+
+
+def _method(what: str, family: str, known: Registry) -> MethodRef | None:
+    """The method that is to learn, or None where a variant of the family is meant."""
+    variants = getattr(known.get("models", family).info, "variants", ())
+    if what in variants:
+        return None
+    learners = [
+        name for name, entry in known.entries["methods"].items() if getattr(entry.info, "learns", 0)
+    ]
+    if spec.parse(what).name not in learners:
+        raise UnknownNameError.of(
+            f"variant of {family!r}, or method that learns:", what, [*variants, *learners]
+        )
+    method = find_method(what, known)
+    check_params(method)
+    return find_method(spec.trained(method.info, method.params)[1], known)
 
 
 def folds(task: str | None = None) -> tuple[int | None, ...]:

@@ -7,6 +7,7 @@ beside it. One that ships without indices is read from where it was drawn on thi
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,7 @@ from sedbench import spec
 from sedbench.data.drawn import drawn
 from sedbench.data.folder import FolderFactory
 from sedbench.data.paths import soundbank_folder
-from sedbench.errors import DataError, NothingSelectedError, UsageError
+from sedbench.errors import DataError, MissingDataError, NothingSelectedError, UsageError
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.registry import Entry, Registry, registry
 from sedbench.taskfile import load_task
@@ -107,6 +108,27 @@ def find_method(text: str, known: Registry | None = None) -> MethodRef:
     assert isinstance(entry.info, MethodInfo)
     params = spec.resolve(parsed, entry.info)
     return MethodRef(entry.info, spec.canonical(entry.info, params), params, entry.factory)
+
+
+def with_learned(method: MethodRef, models: tuple[ModelRef, ...]) -> MethodRef:
+    """Tell a method that learns the hashes of its weights, one a rotation.
+
+    What was not trained is left out: the method's own result says so.
+
+    Raises
+    ------
+    DataError
+        It was learnt of other classifiers than these.
+    """
+    if not method.info.learns:
+        return method
+    from sedbench.models import learned
+
+    hashes = []
+    for model in models if models[0].trains else ():
+        with contextlib.suppress(MissingDataError):
+            hashes.append((model.fold, learned.find(method.info, method.params, model).sha256))
+    return replace(method, learned=tuple(hashes))
 
 
 def check_params(method: MethodRef) -> None:

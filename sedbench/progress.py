@@ -21,6 +21,24 @@ class Progress(Protocol):
         """Say something once."""
 
 
+class Steps:
+    """Turns "so many are done" into steps of a progress.
+
+    Parameters
+    ----------
+    progress : Progress
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done = 0
+
+    def __call__(self, done: int) -> None:
+        """So many are done by now."""
+        self._progress.advance(done - self._done)
+        self._done = done
+
+
 class Quiet:
     """A progress that shows nothing."""
 

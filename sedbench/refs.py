@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sedbench.files import data_root, sha256
+from sedbench.spec import trained
 from sedbench.types import MethodInfo, ParamValue
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ class ModelRef:
             return []
         read = method.variant if "detector" in needs else self.variants[0]
         weights = [(v, digest) for v, digest in self.weights if read in ("", v)]
-        return [weights, self.pretrained, self.code()]
+        told: list[object] = [weights, self.pretrained, self.code()]
+        if method.info.learns:
+            told.append(dict(method.learned).get(self.fold))
+        return told
 
 
 @lru_cache(maxsize=6)  # the rotations of a task in five folds
@@ -138,12 +142,16 @@ class MethodRef:
         Canonical.
     params : mapping
     factory : callable
+    learned : tuple of (int or None, str)
+        Of a method that learns: fold and sha256 of its weights for the run's model, where there
+        are any.
     """
 
     info: MethodInfo
     spec: str
     params: Mapping[str, ParamValue]
     factory: Callable[..., Any]
+    learned: tuple[tuple[int | None, str], ...] = ()
 
     def code(self) -> str:
         """Sha256 over the code of the method's module or package; comments do not count."""
@@ -158,7 +166,12 @@ class MethodRef:
 
     @property
     def variant(self) -> str:
-        """The trained variant that a detector reads; empty where it does not say."""
+        """The trained variant that a detector reads; empty where it does not say.
+
+        Of a method that learns, what its weights are called.
+        """
+        if self.info.learns:
+            return trained(self.info, self.params)[0]
         return self.info.variant.format(**self.params)
 
 

@@ -80,7 +80,7 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
             "method_version": info.version,
             "method_code": method.code(),
             "metrics_version": METRICS_VERSION,
-            "weights": _weights(work),
+            "weights": _weights(work, method),
             "pretrained": dict(work.model.pretrained),
             "detectors": work.model.detectors,
             "device": work.model.device,
@@ -110,11 +110,13 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
     return replace(result, items=recorded)
 
 
-def _weights(work: Work) -> dict[str, str]:
+def _weights(work: Work, method: MethodRef) -> dict[str, str]:
     named: dict[str, str] = {}
     for model in work.models:
         ending = "" if model.fold is None else f"-f{model.fold}"
         named |= {f"{variant}{ending}": digest for variant, digest in model.weights}
+        if digest := dict(method.learned).get(model.fold):
+            named[f"{method.variant}{ending}"] = digest
     return named
 
 

@@ -14,9 +14,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import Formatter
 
 from sedbench.errors import UnknownNameError, UsageError
-from sedbench.types import Info, Param, ParamValue
+from sedbench.types import Info, MethodInfo, Param, ParamValue
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
 _SPEC = re.compile(r"\s*(?P<name>[^\[\]\s]+)\s*(?:\[(?P<params>[^\[\]]*)\])?\s*\Z")
@@ -123,6 +124,22 @@ def canonical(info: Info, values: Mapping[str, ParamValue]) -> str:
     if not changed:
         return info.name
     return f"{info.name}[{','.join(f'{k}={_text(values[k])}' for k in changed)}]"
+
+
+def trained(info: MethodInfo, values: Mapping[str, ParamValue]) -> tuple[str, str]:
+    """Of a method that learns: what its weights are called, and what is typed to train them.
+
+    Only the parameters that change the training are in either.
+
+    Parameters
+    ----------
+    info : MethodInfo
+    values : mapping
+        At least those parameters.
+    """
+    deciding = {name: values[name] for _, name, _, _ in Formatter().parse(info.variant) if name}
+    called = info.variant.format(**{name: _text(value) for name, value in deciding.items()})
+    return called or info.name, canonical(info, deciding)
 
 
 def _text(value: ParamValue) -> str:

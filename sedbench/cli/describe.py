@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sedbench.registry import KINDS, BrokenPlugin, Entry, Kind, Plugin, Registry
-from sedbench.types import Param
+from sedbench.types import MethodInfo, Param
 
 if TYPE_CHECKING:
     from sedbench.models.weights import Weights
@@ -63,22 +64,36 @@ def everything(
     return lists
 
 
-def weights(model: Entry, registry: Registry) -> list[Weights]:
-    """Every weight file of a model, by task; nothing is built to find them.
+def weights(owner: Entry, registry: Registry) -> list[Weights]:
+    """Every weight file of a model by task, or of a method that learns by model and task.
+
+    Nothing is built to find them.
 
     Raises
     ------
     DataError
         A card beside a weight file cannot be read.
     """
+    from sedbench.models.learned import home
+    from sedbench.models.weights import local_root
+
+    info = owner.info
+    if not isinstance(info, MethodInfo):
+        return _of_tasks(info.name, getattr(info, "weights", None), registry)
+    models = set(registry.names("models")) | _folders(info.weights, local_root(info.name))
+    return [each for model in sorted(models) for each in _of_tasks(*home(info, model), registry)]
+
+
+def _of_tasks(owner: str, shipped: Path | None, registry: Registry) -> list[Weights]:
     from sedbench.models.weights import available, local_root
 
-    name, shipped = model.info.name, getattr(model.info, "weights", None)
-    tasks = set(registry.names("tasks"))
-    for root in (shipped, local_root(name)):
-        if root is not None and root.is_dir():
-            tasks |= {folder.name for folder in root.iterdir() if folder.is_dir()}
-    return [found for task in sorted(tasks) for found in available(name, shipped, task)]
+    tasks = set(registry.names("tasks")) | _folders(shipped, local_root(owner))
+    return [found for task in sorted(tasks) for found in available(owner, shipped, task)]
+
+
+def _folders(*roots: Path | None) -> set[str]:
+    known = [root for root in roots if root is not None and root.is_dir()]
+    return {folder.name for root in known for folder in root.iterdir() if folder.is_dir()}
 
 
 def plain(value: Any) -> Any:
@@ -97,4 +112,5 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    return str(value) if isinstance(value, Path) else value
+    endless = isinstance(value, float) and math.isinf(value)  # a range without an upper end
+    return None if endless else str(value) if isinstance(value, Path) else value

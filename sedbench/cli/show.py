@@ -31,8 +31,9 @@ _ELSEWHERE = (
     type=Word((*KINDS, "plugins")),
     help="Where one name means several things: which of them.",
 )
+@click.option("--card", is_flag=True, help="The model cards of a model's weights instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def command(name: str, kind: str | None, as_json: bool) -> int:
+def command(name: str, kind: str | None, card: bool, as_json: bool) -> int:
     """Show everything about one name.
 
     \b
@@ -40,10 +41,14 @@ def command(name: str, kind: str | None, as_json: bool) -> int:
       sedbench show NAME               whatever has that name
       sedbench show path/task.toml     a task of your own
       sedbench show NAME --kind tasks --json
+      sedbench show MODEL --card       what its weights were trained on, and how
+      sedbench show 'MODEL[seed=1]' --card
 
     A method's parameters are given as NAME[param=value,...], in quotes. A task's page ends
     with the board that ships, which needs no audio.
     """  # noqa: D301
+    if card:
+        return _show_cards(name.strip(), kind, as_json)
     with reserved_stdout():
         found = _find(installed(), name.strip(), kind)
     if as_json:
@@ -53,6 +58,19 @@ def command(name: str, kind: str | None, as_json: bool) -> int:
         show(*([""] if number else []), *_page(each))
         if each.get("board"):
             _show_board(each["name"])
+    return 0
+
+
+def _show_cards(name: str, kind: str | None, as_json: bool) -> int:
+    from sedbench.cli.card import cards, pages
+
+    with reserved_stdout():
+        _find(installed(), name, kind)  # which says what is unknown or broken
+        found = cards(installed(), name, kind)
+    if as_json:
+        write_json({"cards": found})
+    else:
+        show(*pages(found))
     return 0
 
 
@@ -104,7 +122,7 @@ def _describe(kind: Kind, entry: Entry, registry: Registry) -> dict[str, Any]:
         described |= _heard(bank, described["classes"])
     elif kind == "soundbanks":
         described |= _heard(entry, [])
-    elif kind == "models":
+    elif kind == "models" or described.get("learns"):
         described["weights"] = [_card(found) for found in describe.weights(entry, registry)]
     return described
 
@@ -147,7 +165,7 @@ def _task(task: TaskSpec) -> dict[str, Any]:
 
 
 def _card(found: Weights) -> dict[str, Any]:
-    card = {key: found.card.get(key) for key in ("task", "variant", "seed", "fold")}
+    card = {key: found.card.get(key) for key in ("model", "task", "variant", "seed", "fold")}
     return {
         **card,
         "origin": found.origin,
@@ -182,9 +200,11 @@ def _page(described: dict[str, Any]) -> list[RenderableType]:
 
         page.append(heard_table(described["heard"]))
     if described.get("weights"):
-        page.append(_cards(described["weights"]))
+        page.append(_cards(described["weights"], described["type"] == "method"))
     elif described["type"] == "model" and described.get("trains", True):
         page.append(Text(f"no weights yet: sedbench train --model {described['name']} --help"))
+    elif described.get("learns"):
+        page.append(Text(f"no weights yet: sedbench train {described['name']} --help"))
     return page
 
 
@@ -223,13 +243,18 @@ def _some(param: dict[str, Any]) -> str:
     return _text(others[0] if others else param["default"])
 
 
-def _cards(rows: list[dict[str, Any]]) -> RenderableType:
+def _cards(rows: list[dict[str, Any]], by_model: bool) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title="weights", title_justify="left", box=None, pad_edge=False)
     in_folds = any(row["fold"] is not None for row in rows)
-    headings = ["task", "variant", "seed", *(["fold"] if in_folds else []), "origin", "validation"]
+    headings = [
+        *(["model"] if by_model else []),
+        *("task", "variant", "seed"),
+        *(["fold"] if in_folds else []),
+        *("origin", "validation"),
+    ]
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:

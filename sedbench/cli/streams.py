@@ -61,7 +61,11 @@ def out() -> Console:
     """
     from rich.console import Console
 
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    class Answers(Console):
+        def on_broken_pipe(self) -> None:  # by default it ends the program as if it had failed
+            raise BrokenPipeError
+
+    console = Answers(file=sys.stdout, highlight=False, soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console

@@ -1,4 +1,4 @@
-"""``sedbench train``: a classifier, or a framewise detector of the same family."""
+"""``sedbench train``: a classifier, a framewise detector, or a method that learns."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ from sedbench.cli.streams import reserved_stdout
     help="Go on from the last finished epoch (the default), or start anew.",
 )
 def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
-    """Train a classifier or a framewise detector.
+    """Train a classifier, a framewise detector, or a method on top of a classifier.
 
     \b
       sedbench show MODEL              what can be trained, and what has been
       sedbench train classifier --task TASK --seed 3
       sedbench train VARIANT --model MODEL --task TASK --fresh
+      sedbench train METHOD --model MODEL --task TASK --seed 3
 
-    WHAT is one of the model's variants. The weights land in the data folder and are used
-    from there with --model 'MODEL[seed=3]'; shipped weights are never replaced. An
-    interrupted training goes on from its last epoch.
+    WHAT is one of the model's variants, or a method that learns. The weights land in the
+    data folder and are used from there with --model 'MODEL[seed=3]'; shipped weights are
+    never replaced. An interrupted training goes on from its last epoch.
     """  # noqa: D301
     from sedbench.cli.progress import Bars
 

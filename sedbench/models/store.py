@@ -12,8 +12,10 @@ from typing import Any
 import torch
 
 from sedbench.errors import DataError, NotApplicable, UsageError
+from sedbench.models import learned as learned_files
 from sedbench.models import weights as weight_files
 from sedbench.models.contract import Classifier, ModelFamily
+from sedbench.types import MethodInfo, ParamValue
 
 
 @dataclass
@@ -106,6 +108,37 @@ class ModelHandle:
                 ) from error
             self._loaded[variant] = self._ready(model)
         return self._loaded[variant]
+
+    def explained(self) -> str | None:
+        """Give the hash of the explained classifier's weights; None where nothing was trained."""
+        found = self.weights(self.variants[0])
+        return found.sha256 if found else None
+
+    def learned(self, info: MethodInfo, **params: ParamValue) -> dict[str, torch.Tensor]:
+        """Read what a method that learns has learnt of the explained classifier.
+
+        Parameters
+        ----------
+        info : MethodInfo
+            Its own.
+        **params
+            Its parameters that change the training.
+
+        Raises
+        ------
+        NotApplicable
+            The model is trained on no task, so there was nothing to learn on.
+        MissingDataError
+            It was not trained for this task and seed; the hint says how.
+        DataError
+            It was learnt of another classifier, or the file is damaged.
+        """
+        if not self.trains:
+            raise NotApplicable(
+                f"{self.name} is trained on no task's clips, and {info.name} learns on those "
+                "that its classifier was trained on"
+            )
+        return weight_files.load(learned_files.find(info, params, self))
 
     def randomised(self, seed: int) -> Classifier:
         """Build the classifier with untrained weights: the control of an explanation.

@@ -20,12 +20,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sedbench.errors import DataError
 from sedbench.files import write_atomic
@@ -33,6 +33,30 @@ from sedbench.models.contract import Classifier, Recipe
 from sedbench.models.scoring import clip_scores, frame_iou
 
 FrameLabels = Callable[[], NDArray[np.bool_]]
+
+
+class Schedule(Protocol):
+    """What any training needs to know: a :class:`~sedbench.models.contract.Recipe` has it."""
+
+    @property
+    def epochs(self) -> int:
+        """At most so many."""
+
+    @property
+    def batch(self) -> int:
+        """Clips a step."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak of the cycle."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Of AdamW."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better one before it stops."""
 
 
 @dataclass(frozen=True)
@@ -122,47 +146,105 @@ def train(
     """
     if not len(training.features) or not len(validation.features):
         raise DataError("training needs training and validation clips", "see the task's splits")
-    model.to(device).train()
+    model.to(device)
+    frames = training.frame_labels() if recipe.labels == "frame" else None
+    return fit(
+        model,
+        recipe,
+        len(training.features),
+        lambda rows, _: _loss(model, training, frames, rows, recipe, device),
+        lambda: validate(model, validation, recipe, device),
+        figure=lambda entry: entry.get("frame_iou", entry["micro_f1"]),  # frames where learnt
+        seed=seed,
+        checkpoint=checkpoint,
+        resume=resume,
+        on_epoch=on_epoch,
+        on_step=on_step,
+    )
+
+
+def fit(
+    model: nn.Module,
+    recipe: Schedule,
+    clips: int,
+    loss: Callable[[NDArray[np.int64], int], Tensor],
+    score: Callable[[], Mapping[str, float]],
+    *,
+    figure: Callable[[Mapping[str, float]], float],
+    seed: int,
+    checkpoint: Path,
+    resume: bool = True,
+    seen: int | None = None,
+    on_epoch: Callable[[Mapping[str, float]], None] = lambda _: None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Train any module in place, on any loss; :func:`train` says what the rest means.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        On its device already.
+    recipe : Schedule
+    clips : int
+        Of the training split.
+    loss : callable
+        ``(rows, step) -> Tensor``: of a batch of clips; the step counts from the first epoch.
+    score : callable
+        Scores on validation; they go into the log.
+    figure : callable
+        From an entry of the log what epochs are chosen by: the largest is best.
+    seed, checkpoint, resume
+    seen : int, optional
+        Clips an epoch, drawn anew for each; all of them unless given.
+    on_epoch, on_step : callable
+    """
+    model.train()
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    steps = math.ceil(len(training.features) / recipe.batch)
+    steps = math.ceil(min(seen or clips, clips) / recipe.batch)
     log: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
     if resume and checkpoint.exists():
         log, best = _restore(checkpoint, model, optimiser)
-    frames = training.frame_labels() if recipe.labels == "frame" else None
     for epoch in range(len(log), recipe.epochs):
-        if log and _stalled(log, recipe.patience):
+        if log and len(log) - 1 - _best(log, figure) >= recipe.patience:
             break
-        order = np.random.default_rng([seed, epoch]).permutation(len(training.features))
+        order = np.random.default_rng([seed, epoch]).permutation(clips)[:seen]
         total = 0.0
         for step in range(steps):
+            done = epoch * steps + step
             rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-            rate = learning_rate(epoch * steps + step, recipe.epochs * steps, recipe.learning_rate)
+            rate = learning_rate(done, recipe.epochs * steps, recipe.learning_rate)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            total += _step(model, optimiser, training, frames, rows, recipe, device)
-            on_step(epoch * steps + step + 1)
-        scores = validate(model, validation, recipe, device)
-        log.append({"epoch": epoch, "loss": total / steps, "learning_rate": rate, **scores})
-        if _best(log) == epoch:
+            total += _descend(model, optimiser, loss(rows, done))
+            on_step(done + 1)
+        log.append({"epoch": epoch, "loss": total / steps, "learning_rate": rate, **score()})
+        if _best(log, figure) == epoch:
             best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
         _checkpoint(checkpoint, model, optimiser, log, best)
         on_epoch(log[-1])
     model.load_state_dict(best)
-    return Report(best, _best(log), tuple(log))
+    return Report(best, _best(log, figure), tuple(log))
 
 
-def _step(  # noqa: PLR0917 - what a loop's body holds
+def _descend(model: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> float:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _loss(  # noqa: PLR0917 - what a loop's body holds
     model: Classifier,
-    optimiser: torch.optim.Optimizer,
     examples: Examples,
     frames: NDArray[np.bool_] | None,
     rows: NDArray[np.int64],
     recipe: Recipe,
     device: str,
-) -> float:
+) -> Tensor:
     x = torch.from_numpy(examples.features[rows].astype(np.float32)).to(device)
     if frames is None:
         out, wanted = model.logits(x), examples.clip_labels[rows]
@@ -172,12 +254,7 @@ def _step(  # noqa: PLR0917 - what a loop's body holds
     if recipe.smoothing:
         target = target * (1 - 2 * recipe.smoothing) + recipe.smoothing
     weight = torch.tensor(recipe.positive_weight, device=device)
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(out, target, pos_weight=weight)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-    optimiser.step()
-    return float(loss.detach())
+    return nn.functional.binary_cross_entropy_with_logits(out, target, pos_weight=weight)
 
 
 @torch.no_grad()
@@ -200,22 +277,13 @@ def validate(
     return scores
 
 
-def _figure(entry: Mapping[str, float]) -> float:
-    # The score that epochs are chosen by: frame labels are only scored where they were learnt.
-    return entry.get("frame_iou", entry["micro_f1"])
-
-
-def _best(log: list[dict[str, float]]) -> int:
-    return max(range(len(log)), key=lambda i: (_figure(log[i]), -i))
-
-
-def _stalled(log: list[dict[str, float]], patience: int) -> bool:
-    return len(log) - 1 - _best(log) >= patience
+def _best(log: list[dict[str, float]], figure: Callable[[Mapping[str, float]], float]) -> int:
+    return max(range(len(log)), key=lambda i: (figure(log[i]), -i))
 
 
 def _checkpoint(
     path: Path,
-    model: Classifier,
+    model: nn.Module,
     optimiser: torch.optim.Optimizer,
     log: list[dict[str, float]],
     best: Mapping[str, Tensor],
@@ -231,7 +299,7 @@ def _checkpoint(
 
 
 def _restore(
-    path: Path, model: Classifier, optimiser: torch.optim.Optimizer
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
     from safetensors import SafetensorError, safe_open
 
@@ -256,6 +324,18 @@ def _restore(
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they come back from a file in half precision."""
+    return {k: v.half().float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def told(entry: Mapping[str, float]) -> str:
+    """An epoch's log entry on one line."""
+    return "  ".join(
+        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()
+    )
 
 
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:

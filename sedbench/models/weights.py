@@ -6,6 +6,9 @@ fingerprint, validation scores. A task in folds has a file for each rotation, wh
 in ``-f<fold>``. A model family names the root of what ships with it;
 what is trained here lies in the data folder. Shipped weights of a seed come first, so that
 a local training never changes what a shipped number means. Nothing is ever unpickled.
+
+What a method that learns has learnt of a model lies in ``<root>/<model>`` of the method's own
+root; see :mod:`sedbench.models.learned`.
 """
 
 from __future__ import annotations
@@ -72,17 +75,33 @@ def find(  # noqa: PLR0917 - what names a weight file
     DataError
         Their card cannot be read.
     """
-    roots = ([("shipped", shipped)] if shipped is not None else []) + [("local", local_root(model))]
+    found = look(model, shipped, task, stem(variant, seed, fold))
+    if found is not None:
+        return found
+    where = "" if fold is None else f", fold {fold}"
+    raise MissingDataError(
+        f"there are no weights of {model!r} ({variant}, seed {seed}{where}) for task {task!r}",
+        f"train them: {training_line(variant, model, called or task, seed, fold)}",
+    )
+
+
+def look(owner: str, shipped: Path | None, task: str, name: str) -> Weights | None:
+    """Find a weight file by its name without suffix, what ships first; None where there is none."""
+    roots = ([("shipped", shipped)] if shipped is not None else []) + [("local", local_root(owner))]
     for origin, root in roots:
-        path = root / task / f"{stem(variant, seed, fold)}.safetensors"
+        path = root / task / f"{name}.safetensors"
         card = path.with_suffix(".json")
         if path.is_file() and card.is_file():
             return Weights(path, _read_card(card), origin)
-    where, option = ("", "") if fold is None else (f", fold {fold}", f" --fold {fold}")
-    raise MissingDataError(
-        f"there are no weights of {model!r} ({variant}, seed {seed}{where}) for task {task!r}",
-        f"train them: sedbench train {variant} --model {model} "
-        f"--task {shlex.quote(called or task)} --seed {seed}{option}",
+    return None
+
+
+def training_line(what: str, model: str, task: str, seed: int, fold: int | None) -> str:
+    """What is typed to train something; ``task`` as it is named on the command line."""
+    option = "" if fold is None else f" --fold {fold}"
+    return (
+        f"sedbench train {shlex.quote(what)} --model {model} --task {shlex.quote(task)} "
+        f"--seed {seed}{option}"
     )
 
 

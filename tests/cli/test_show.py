@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sedbench.registry import Source
-from sedbench.types import ModelInfo, SoundbankInfo, TaskInfo
+from sedbench.types import MethodInfo, ModelInfo, SoundbankInfo, TaskInfo
 
 TASK = """
 name = "kitchen"
@@ -116,6 +116,28 @@ def test_a_damaged_weight_card_ends_with_4(cli, offers, tmp_path):
     offers.append((ModelInfo("big-net", "more layers", weights=tmp_path / "weights"), object))
     answer = cli("show", "big-net")
     assert (answer.code, answer.out) == (4, "") and "classifier-s1.json" in answer.err
+
+
+def test_a_method_that_learns_shows_what_it_has_learnt(cli, offers, tmp_path):
+    info = MethodInfo("pupil", "learns", learns=True, weights=tmp_path / "shipped")
+    offers.append((info, object))
+    assert "no weights yet: sedbench train pupil --help" in cli("show", "pupil").out
+    for root in (tmp_path / "shipped" / "tiny-net", tmp_path / "data" / "weights/pupil/far-net"):
+        folder = root / "kitchen"
+        folder.mkdir(parents=True)
+        card = {"sha256": "12", "variant": "pupil", "seed": 3, "validation": {"loss": 0.25}}
+        card |= {"model": root.name, "task": "kitchen", "fold": 1}
+        (folder / "pupil-s3-f1.json").write_text(json.dumps(card))
+        (folder / "pupil-s3-f1.safetensors").write_bytes(b"")
+    page = cli("show", "pupil").out
+    rows = [line.split() for line in page.splitlines() if "kitchen" in line]
+    assert rows == [
+        ["far-net", "kitchen", "pupil", "3", "1", "local", "loss", "0.25"],
+        ["tiny-net", "kitchen", "pupil", "3", "1", "shipped", "loss", "0.25"],
+    ]
+    shown = json.loads(cli("show", "pupil", "--json").out)["methods"]
+    assert [each["model"] for each in shown["weights"]] == ["far-net", "tiny-net"]
+    assert shown["learns"] is True
 
 
 def test_a_name_of_several_things_shows_them_all(cli, task, offers):

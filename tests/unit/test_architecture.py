@@ -39,7 +39,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "comparison files hookspecs methods progress schema spec stats usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
         "answers contenders items results",
-        "leaderboard lookup report runner splits trainer versus work",
+        "examples leaderboard lookup report runner splits teacher trainer versus work",
         "api learn",
         "cli __main__",
     )
