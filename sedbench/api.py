@@ -27,7 +27,7 @@ from sedbench.refs import MethodRef
 from sedbench.registry import registry
 from sedbench.results import Result, result_path
 from sedbench.tasks import TaskSpec
-from sedbench.work import Overwrite, Work, stored
+from sedbench.work import Overwrite, SaveScores, Work, stored
 from sedbench.workers import default_jobs
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def run(
     recalibrate: bool = False,
     timeout: float | None = None,
     output: Path | None = None,
+    save_scores: SaveScores = "none",
+    scores_dir: Path | None = None,
     progress: Progress | None = None,
     command: str = "sedbench.run",
 ) -> Results:
@@ -170,6 +172,11 @@ def run(
         Seconds that a batch of eight clips may take.
     output : Path, optional
         Folder of results.
+    save_scores : {"none", "tsv"}
+        Also write the frame scores of every test clip and class, as tables that
+        ``sed_scores_eval`` reads; see :mod:`sedbench.score_files`.
+    scores_dir : Path, optional
+        Where to; ``./sedbench-scores`` unless given.
     progress : Progress, optional
     command : str
         Recorded in the results.
@@ -193,7 +200,7 @@ def run(
     work = prepare(
         methods, task, model, seed=seed, device=device, limit=limit, jobs=jobs,
         overwrite=overwrite, recalibrate=recalibrate, timeout=timeout, output=output,
-        command=command,
+        save_scores=save_scores, scores_dir=scores_dir, command=command,
     )  # fmt: skip
     found = runner.run(work, progress)
     return Results(found, work.task, _reference(work))
@@ -236,6 +243,8 @@ def prepare(
     recalibrate: bool = False,
     timeout: float | None = None,
     output: Path | None = None,
+    save_scores: SaveScores = "none",
+    scores_dir: Path | None = None,
     command: str = "sedbench.run",
 ) -> Work:
     """Look everything up and check it, before anything is computed."""
@@ -246,6 +255,12 @@ def prepare(
         raise UsageError(f"overwrite cannot be {overwrite!r}", f"one of: {', '.join(known_ways)}")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"timeout must be more than 0 seconds, got {timeout}")
+    if save_scores not in (known_forms := get_args(SaveScores)):
+        raise UsageError(
+            f"save_scores cannot be {save_scores!r}", f"one of: {', '.join(known_forms)}"
+        )
+    if scores_dir is not None and save_scores == "none":
+        raise UsageError(f"nothing was asked to be saved in {scores_dir}", "add --save-scores tsv")
     if not methods:
         raise NothingSelectedError("no method was chosen", "sedbench list methods has the names")
     known = registry()
@@ -282,6 +297,7 @@ def prepare(
         recalibrate=recalibrate,
         timeout=timeout,
         provenance={"command": command, "environment": environment(), "commit": commit_state()},
+        scores=None if save_scores == "none" else Path(scores_dir or "sedbench-scores"),
     )
 
 

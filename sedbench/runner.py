@@ -2,7 +2,7 @@
 
     test clips -> classifier's clip probabilities -> pairs that count
     for each method: frame scores on test -> and on validation, unless they ship or are
-    cached -> the protocol -> one result with its items
+    cached -> the protocol -> one result with its items -> tables of its scores, where asked for
 
 The runner is handed what it needs (:class:`~sedbench.work.Work`); it looks nothing up by name.
 """
@@ -12,12 +12,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sedbench import items as item_files
 from sedbench import results as result_files
+from sedbench import score_files
 from sedbench.errors import DataError, MissingDataError, NotApplicable, SedbenchError
 from sedbench.files import sha256
 from sedbench.metrics import METRICS_VERSION
@@ -48,7 +50,7 @@ def run(work: Work, progress: Progress | None = None) -> list[Result]:
         earlier = stored(work, method)
         if earlier is not None:
             found[method.spec] = earlier
-    if len(found) < len(work.methods):
+    if len(found) < len(work.methods) or work.scores is not None:
         if file := work.model.missing():  # said before any clip is rendered
             raise MissingDataError(
                 f"{work.model.name!r} needs {file}, which has not been fetched", work.model.fetch
@@ -57,6 +59,8 @@ def run(work: Work, progress: Progress | None = None) -> list[Result]:
         for method in work.methods:
             if method.spec not in found:
                 found[method.spec] = _cell(work, splits, method, shown)
+            if work.scores is not None and found[method.spec].status == "ok":
+                _save_scores(work, splits, method, work.scores, shown)
     return [found[method.spec] for method in work.methods]
 
 
@@ -179,6 +183,30 @@ def _validation(work: Work, splits: Splits, method: MethodRef) -> Scored:
             if result.provenance.get("identity") == work.identity(method):
                 return result_files.read_items(path, result)[0]
     return splits.scored(method, "validation")[0]
+
+
+def _save_scores(
+    work: Work, splits: Splits, method: MethodRef, root: Path, progress: Progress
+) -> None:
+    folder = score_files.score_folder(
+        root, work.task.name, work.model.canonical, method.spec, work.seed, work.limit
+    )
+    try:
+        found = splits.every_class(method, "test")
+    except DataError:
+        raise
+    except Exception as error:
+        raise SedbenchError(
+            f"the scores of {method.spec} were not saved: {_reason(error)}",
+            "its result was; leave the method out, or run without --save-scores",
+        ) from error
+    values = found.scores
+    if method.info.kind != "detector":
+        values = score_files.end_to_end(found, work.task.threshold)
+    progress.start(f"save scores of {method.spec}", len(found.clip_ids))
+    score_files.write(folder, found, values, progress.advance)
+    progress.finish()
+    progress.note(f"{method.spec}: scores of {len(found.clip_ids)} clips in {folder}")
 
 
 def _spread(values: NDArray[np.float64]) -> dict[str, float]:

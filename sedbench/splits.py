@@ -17,6 +17,7 @@ from sedbench.files import fingerprint
 from sedbench.progress import Progress
 from sedbench.protocol import Scored
 from sedbench.refs import MethodRef, ModelRef
+from sedbench.score_files import EveryClass
 from sedbench.types import Answer, FrameScores, MethodInfo, Query, Split
 from sedbench.work import Work
 
@@ -58,6 +59,7 @@ class Splits:
         self._progress = progress
         self._rendered: dict[_Block, RenderedSplit] = {}
         self._detected: dict[tuple[_Block, ModelRef], NDArray[np.float32]] = {}
+        self._scored: dict[tuple[str, Split], tuple[Scored, Answers]] = {}
 
     def _turns(self, split: Split) -> Iterator[tuple[int, ModelRef, list[_Block]]]:
         # ``--limit`` takes the first clips of the test index, and as many of each validation.
@@ -122,6 +124,8 @@ class Splits:
         Attributions are asked for the pairs that the classifier detects, which are the
         only ones they are scored on; what is cheap is asked for all.
         """
+        if (method.spec, split) in self._scored:
+            return self._scored[method.spec, split]
         self.detected(split)
         self._progress.start(f"{method.spec} on {split}", self._clips(split))
         parts, answers, folds = [], [], []
@@ -133,8 +137,11 @@ class Splits:
                 folds.append(number)
         self._progress.finish()
         if self._work.task.folds:
-            return Scored.joined(parts, folds), Answers.joined(answers)
-        return parts[0], answers[0]
+            made = Scored.joined(parts, folds), Answers.joined(answers)
+        else:
+            made = parts[0], answers[0]
+        self._scored[method.spec, split] = made
+        return made
 
     def _score(self, method: MethodRef, model: ModelRef, block: _Block) -> tuple[Scored, Answers]:
         clips, detected = self._rendered[block], self._detected[block, model]
@@ -151,6 +158,47 @@ class Splits:
             mask = np.zeros(scores.shape, bool)
             mask[asked] = got.mask
         return Scored(table, scores, asked, detected, mask, got.own), got
+
+    def every_class(self, method: MethodRef, split: Split) -> EveryClass:
+        """Ask a method about the classes that a clip does not hold, too.
+
+        What it said of the true pairs is taken as it is. Beside them a detector is asked about
+        all absent classes, and what goes by the classifier about those that it detects.
+        """
+        known, _ = self.scored(method, split)
+        table, task = known.table, self._work.task
+        shape = known.detected.shape
+        scores = np.zeros((*shape, table.grid.n_frames), np.float32)
+        mask = None if known.mask is None else np.zeros(scores.shape, bool)
+        answered = np.zeros(shape, bool)
+        answered[table.clip, table.label] = known.scored
+        scores[table.clip, table.label] = np.where(known.scored[:, None], known.scores, 0.0)
+        if mask is not None:
+            mask[table.clip, table.label] = known.mask
+        wanted = np.ones(shape, bool)
+        if method.info.kind != "detector":
+            wanted = known.detected > task.threshold
+        wanted[table.clip, table.label] = False
+        self._progress.start(f"{method.spec} on absent classes of {split}", self._clips(split))
+        start = 0
+        for _, model, blocks in self._turns(split):
+            for block in blocks:
+                pairs = np.argwhere(wanted[start : start + block[2]])
+                if len(pairs):
+                    truth = np.zeros((len(pairs), table.grid.n_frames), bool)
+                    got = self._ask(method, model, block, pairs, truth)
+                    at = pairs[:, 0] + start, pairs[:, 1]
+                    answered[at] = True
+                    scores[at] = got.scores
+                    if mask is not None:
+                        mask[at] = got.mask
+                else:
+                    self._progress.advance(block[2])
+                start += block[2]
+        self._progress.finish()
+        return EveryClass(
+            table.clip_ids, table.classes, table.grid, scores, answered, known.detected, mask
+        )
 
     @cached_property
     def _audio(self) -> str:

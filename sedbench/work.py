@@ -18,6 +18,7 @@ from sedbench.results import Result
 from sedbench.tasks import TaskSpec
 
 Overwrite = Literal["never", "missing", "stale", "always"]
+SaveScores = Literal["none", "tsv"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Work:
         As on the command line.
     provenance : mapping
         What is the same for every result: command, versions, commit.
+    scores : Path or None
+        Folder that the frame scores of test clips are saved in, as tables; None for nowhere.
     """
 
     task: TaskSpec
@@ -55,6 +58,7 @@ class Work:
     recalibrate: bool = False
     timeout: float | None = None
     provenance: Mapping[str, Any] | None = None
+    scores: Path | None = None
 
     @property
     def model(self) -> ModelRef:

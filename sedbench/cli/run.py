@@ -38,7 +38,7 @@ EVERYTHING = "all"
 @click.option(
     "--model",
     metavar="NAME[PARAM=VALUE,...]",
-    help="The classifier to explain.  [default: the task's]",
+    help="The classifier to explain, or my_pkg.module:build.  [default: the task's]",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For stochastic methods.")
 @click.option(
@@ -79,6 +79,20 @@ EVERYTHING = "all"
     metavar="DIR",
     help="Where results are kept.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
 )
+@click.option(
+    "--save-scores",
+    type=Word(("tsv", "none")),
+    default="none",
+    show_default=True,
+    metavar="tsv|none",
+    help="Also write 100 ms scores of every test clip and class, for PSDS and event F1.",
+)
+@click.option(
+    "--scores-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where those go, a folder a method.  [default: ./sedbench-scores]",
+)
 def command(methods: tuple[str, ...], dry_run: bool, as_json: bool, **options: Any) -> int:
     """Run methods on a task and print the table.
 
@@ -90,6 +104,11 @@ def command(methods: tuple[str, ...], dry_run: bool, as_json: bool, **options: A
     A method that was run before, and that nothing has changed since, is not run again. An
     interrupted run goes on where it stopped. `sedbench list` shows the names, `sedbench show
     NAME` the parameters.
+
+    --save-scores tsv writes a table a clip, as sed_scores_eval reads it. A detector's scores are
+    its frame probabilities. An attribution's or a baseline's are the classifier's clip probability
+    times the frame score as a share of the clip's largest, and 0 for a class that the classifier
+    does not detect: only so can scores be compared across clips.
     """  # noqa: D301
     chosen = _chosen(methods)
     options["command"] = _line(chosen, options)

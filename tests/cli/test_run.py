@@ -60,7 +60,7 @@ def test_options_reach_the_runner_as_they_were_typed(cli, api):
         *("run", "-m", "loudest[width=5]", "--method", "softest", "-t", "kitchen"),
         *("--model", "tiny-net[seed=1]", "--seed", "7", "--device", "cpu", "--limit", "4"),
         *("--jobs", "2", "--overwrite", "always", "--recalibrate", "--timeout", "2.5"),
-        *("--output", "some/where"),
+        *("--output", "some/where", "--save-scores", "tsv", "--scores-dir", "else/where"),
     )
     assert answer.code == 0
     [(name, args, options)] = api.calls
@@ -77,6 +77,8 @@ def test_options_reach_the_runner_as_they_were_typed(cli, api):
         "recalibrate": True,
         "timeout": 2.5,
         "output": Path("some/where"),
+        "save_scores": "tsv",
+        "scores_dir": Path("else/where"),
         "command": "sedbench run -m 'loudest[width=5]' -m softest --task kitchen "
         "--model 'tiny-net[seed=1]' --seed 7 --limit 4 --recalibrate",
     }
@@ -87,7 +89,8 @@ def test_defaults_are_left_to_the_runner(cli, api):
     cli("run", "-m", "loudest")
     options = api.calls[0][2]
     assert options["overwrite"] == "stale" and options["device"] == "auto" and options["seed"] == 0
-    for name in ("task", "model", "limit", "jobs", "timeout", "output"):
+    assert options["save_scores"] == "none"
+    for name in ("task", "model", "limit", "jobs", "timeout", "output", "scores_dir"):
         assert options[name] is None
     assert options["command"] == "sedbench run -m loudest --seed 0"
 

@@ -38,7 +38,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "errors info types",
         "comparison files hookspecs methods progress schema spec stats usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
-        "answers contenders items results",
+        "answers contenders items results score_files",
         "examples leaderboard lookup report runner splits teacher trainer versus work",
         "api learn",
         "cli __main__",
