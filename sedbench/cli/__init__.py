@@ -28,6 +28,7 @@ VERBS = {
     "sensitivity": ("sensitivity", "Show what a method's threshold decides."),
     "list": ("listing", "List methods, models, tasks, soundbanks, metrics and plugins."),
     "show": ("show", "Show everything about one name."),
+    "evaluate": ("evaluate", "Score a detector alone: segments, events, PSDS."),
     "fetch": ("fetch", "Bring recordings or weights here and verify them."),
     "train": ("train", "Train a classifier or a framewise detector."),
     "soundscapes": ("soundscapes", "Draw a task's soundscapes, or render them."),
