@@ -22,6 +22,12 @@ if TYPE_CHECKING:  # NumPy comes with it, and whoever imports any part of sedben
     from sedbench.types import Info
 
 PROJECT = "sedbench"
+HOOK_VERSION = 1
+"""Raised when hooks or what they hand over change so that plugins have to change too.
+
+A plugin may say at module level for which it was written, ``sedbench_hooks = 1``; one that was
+written for another is listed as broken, and not called.
+"""
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import pluggy
@@ -63,7 +66,9 @@ class BrokenPlugin:
 
     Attributes
     ----------
-    phase : {"import", "check", "register", "clash"}
+    phase : {"select", "import", "version", "check", "register", "clash"}
+        What went wrong: the environment names a plugin that is not there; it was imported, asked
+        for the version of its hooks, checked, called; or another plugin has the name.
     offers : tuple of str
         Names that are known to be missing because of it, where they are known.
     """
@@ -144,8 +149,18 @@ def installed_sources() -> Iterator[Source]:
         found.setdefault(
             (distribution, point.name), Source(point.name, distribution, version, point.load)
         )
+    for name in sorted((only or set()) - {name for _, name in found}):
+        found["unknown", name] = Source(name, "unknown", "unknown", partial(_not_there, name))
     for key in sorted(found):
         yield found[key]
+
+
+class NotThereError(LookupError):
+    """``SEDBENCH_PLUGINS`` names a plugin that is not installed."""
+
+
+def _not_there(name: str) -> Any:
+    raise NotThereError(f"SEDBENCH_PLUGINS names {name!r}, and no such plugin is installed")
 
 
 def _names_in(variable: str) -> set[str] | None:
@@ -163,7 +178,10 @@ def build(sources: Iterable[Source]) -> Registry:
         collected: list[tuple[Kind, Entry]] = []
         phase = "import"
         try:
-            module = source.load()
+            with _traced(source, "import"):
+                module = source.load()
+            phase = "version"
+            _check_version(module)
             phase = "check"
             hooks = _own_hooks(module, source.name)
             phase = "register"
@@ -178,6 +196,15 @@ def build(sources: Iterable[Source]) -> Registry:
         offers.extend(collected)
     _settle(offers, registry)
     return registry
+
+
+def _check_version(module: Any) -> None:
+    written_for = getattr(module, "sedbench_hooks", hookspecs.HOOK_VERSION)
+    if written_for != hookspecs.HOOK_VERSION:
+        raise TypeError(
+            f"it was written for version {written_for!r} of the hooks, and this is version "
+            f"{hookspecs.HOOK_VERSION}"
+        )
 
 
 def _own_hooks(module: Any, name: str) -> pluggy.PluginManager:
@@ -216,26 +243,69 @@ def _call_hooks(
                 (kind, Entry(info, factory, source.name, source.distribution, source.version))
             )
 
-        getattr(manager.hook, f"sedbench_register_{kind}")(register=register)
+        hook = getattr(manager.hook, f"sedbench_register_{kind}")
+        if hook.get_hookimpls():
+            with _traced(source, hook.name):
+                hook(register=register)
+
+
+@contextmanager
+def _traced(source: Source, what: str) -> Iterator[None]:
+    """Say on stderr how long something took of a plugin, where the environment asks for it."""
+    if os.environ.get("SEDBENCH_TRACE_PLUGINS", "") in ("", "0"):
+        yield
+        return
+    started, came = time.perf_counter(), "failed"
+    try:
+        yield
+        came = "done"
+    finally:
+        took = 1000 * (time.perf_counter() - started)
+        print(
+            f"trace: {source.distribution} {source.version}, {source.name}: {what} {came} in "
+            f"{took:.1f} ms",
+            file=sys.stderr,
+        )
 
 
 def _broken(
     source: Source, phase: str, error: BaseException, collected: list[tuple[Kind, Entry]]
 ) -> BrokenPlugin:
     hints = {
+        "select": "`sedbench list plugins` has the names",
         "import": f"pip install --upgrade {source.distribution}, or uninstall it",
+        "version": f"install the {source.distribution} that was made for this sedbench, or "
+        "another sedbench",
         "check": "its hooks do not have the form that this version of sedbench calls",
         "register": "report it to the plugin's authors",
     }
+    if isinstance(error, NotThereError):
+        phase = "select"
+    hint = hints[phase]
+    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if phase == "import" and missing:
+        hint = (
+            f"pip install whatever brings the module {str(missing).partition('.')[0]!r}; where "
+            "that is the plugin's own, its entry point names nothing"
+        )
+    elif phase == "import" and isinstance(error, AttributeError):
+        hint = f"its entry point {source.name!r} may name nothing: report it to the authors"
     return BrokenPlugin(
         source.name,
         source.distribution,
         source.version,
         phase,
-        f"{type(error).__name__}: {error}".splitlines()[0],
-        hints[phase],
+        _one_line(error),
+        hint,
         tuple(e.info.name for _, e in collected),
     )
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).splitlines() or [""]
+    # What pluggy finds wrong with a signature stands in its last line.
+    told = [lines[0], lines[-1]] if isinstance(error, pluggy.PluginValidationError) else lines[:1]
+    return f"{type(error).__name__}: {'; '.join(dict.fromkeys(told))}"
 
 
 def _settle(offers: list[tuple[Kind, Entry]], registry: Registry) -> None:
@@ -271,3 +341,9 @@ def _settle(offers: list[tuple[Kind, Entry]], registry: Registry) -> None:
 def registry() -> Registry:
     """The registry of what is installed, loaded once a process."""
     return build(installed_sources())
+
+
+@cache
+def built_in() -> Registry:
+    """The registry of what sedbench itself ships: nobody else's code is loaded."""
+    return build(s for s in installed_sources() if s.distribution == BUILT_IN)

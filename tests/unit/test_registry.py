@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 import pytest
 
 from sedbench import hookimpl
 from sedbench.errors import BrokenPluginError, UnknownNameError
+from sedbench.hookspecs import HOOK_VERSION
 from sedbench.registry import BUILT_IN, GROUP, Source, build, installed_sources
 from sedbench.types import MethodInfo, ModelInfo
 
@@ -54,6 +56,12 @@ def unknown_hook():
     return types.SimpleNamespace(sedbench_register_commands=sedbench_register_commands)
 
 
+def written_for(version: object) -> types.SimpleNamespace:
+    plugin = offering(LOUDEST)
+    plugin.sedbench_hooks = version
+    return plugin
+
+
 def raising(error: BaseException):
     @hookimpl
     def sedbench_register_methods(register):
@@ -83,7 +91,10 @@ def test_what_a_plugin_offers():
         (RecursionError(), "import", "RecursionError: "),
         (None, "check", "TypeError: the entry point 'bad' names nothing"),
         (types.SimpleNamespace(), "check", "TypeError: it implements no sedbench hook"),
-        (wrong_signature(), "check", "PluginValidationError: "),
+        (wrong_signature(), "check", "PluginValidationError: Plugin 'bad' for hook "),
+        (written_for(2), "version", "TypeError: it was written for version 2 of the hooks, and "),
+        (AttributeError("module 'bad' has no attribute 'x'"), "import", "AttributeError: module"),
+        (ModuleNotFoundError("No module named 'y'", name="y"), "import", "ModuleNotFoundError: "),
         (unknown_hook(), "check", "PluginValidationError: "),
         (raising(ValueError("oh")), "register", "ValueError: oh"),
         (raising(SystemExit(0)), "register", "SystemExit: 0"),
@@ -107,6 +118,43 @@ def test_a_plugin_that_goes_wrong_is_listed_and_harms_nobody(product, phase, err
     with pytest.raises(BrokenPluginError, match="did not load") as caught:
         registry.get("methods", "bad")
     assert caught.value.exit_code == 3 and caught.value.hint == broken.hint
+
+
+def test_hints_say_what_to_do_about_it():
+    def hint(product):
+        return build([source("bad", product, "far")]).broken[0].hint
+
+    assert "pip install whatever brings the module 'torchvision'" in hint(
+        ModuleNotFoundError("No module named 'torchvision.ops'", name="torchvision.ops")
+    )
+    assert "entry point 'bad' may name nothing" in hint(AttributeError("no attribute 'x'"))
+    assert "install the far that was made for this sedbench" in hint(written_for(2))
+    assert hint(ImportError("oh")) == "pip install --upgrade far, or uninstall it"
+
+
+def test_what_is_wrong_with_a_signature_is_said():
+    [broken] = build([source("bad", wrong_signature())]).broken
+    assert "'everything'" in broken.error and "\n" not in broken.error
+
+
+def test_a_plugin_may_say_for_which_hooks_it_was_written():
+    registry = build([source("sound", written_for(HOOK_VERSION))])
+    assert registry.broken == [] and registry.names("methods") == ["loudest"]
+
+
+def test_a_trace_names_every_import_and_hook_with_its_time(monkeypatch, capsys):
+    sources = [SOUND, source("bad", ImportError("oh"), "far", "0.3")]
+    build(sources)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("SEDBENCH_TRACE_PLUGINS", "1")
+    build(sources)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [re.sub(r"[\d.]+ ms", "T", line) for line in err.splitlines()] == [
+        "trace: acme 1.0, sound: import done in T",
+        "trace: acme 1.0, sound: sedbench_register_methods done in T",
+        "trace: far 0.3, bad: import failed in T",
+    ]
 
 
 def test_what_a_broken_plugin_would_have_offered_is_known():
@@ -203,5 +251,10 @@ def test_third_parties_can_be_left_out_and_built_ins_cannot(points, monkeypatch)
     monkeypatch.delenv("SEDBENCH_DISABLE_PLUGINS")
     monkeypatch.setenv("SEDBENCH_PLUGINS", "a")
     assert names() == [("acme", "a"), (BUILT_IN, "c")]
+    monkeypatch.setenv("SEDBENCH_PLUGINS", "a,typo")
+    assert names() == [("acme", "a"), (BUILT_IN, "c"), ("unknown", "typo")]
+    [broken] = [b for b in build(installed_sources()).broken if b.name == "typo"]
+    assert (broken.phase, broken.distribution) == ("select", "unknown")
+    assert "no such plugin is installed" in broken.error and "sedbench list" in broken.hint
     monkeypatch.setenv("SEDBENCH_PLUGINS", "")
     assert names() == [(BUILT_IN, "c")]
