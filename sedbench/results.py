@@ -140,6 +140,11 @@ def from_json(document: Any, origin: Origin, *, where: str = "the document") -> 
         It breaks the schema.
     """
     schema.validate(document, where, _hint(origin))
+    return of_valid(document, origin)
+
+
+def of_valid(document: Mapping[str, Any], origin: Origin) -> Result:
+    """The result of a document that was checked against the schema already."""
     names = [each.name for each in fields(Result) if each.name != "origin"]
     # What older files do not have keeps its default; the schema says what that may be.
     values = {name: document[name] for name in names if name in document}

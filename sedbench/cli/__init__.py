@@ -32,6 +32,8 @@ VERBS = {
     "fetch": ("fetch", "Bring recordings or weights here and verify them."),
     "train": ("train", "Train a classifier or a framewise detector."),
     "soundscapes": ("soundscapes", "Draw a task's soundscapes, or render them."),
+    "leaderboard": ("leaderboard", "Add results to a board, check it, build its pages."),
+    "schema": ("schema", "Print the JSON Schema of a result."),
     "doctor": ("doctor", "Check this installation, and say how to mend it."),
     "env": ("env", "Print versions and hardware, for a bug report."),
 }

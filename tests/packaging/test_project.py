@@ -142,7 +142,8 @@ def test_the_table_of_rooms_is_complete():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md"]
+    "name",
+    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md", "docs/submitting.md"],
 )
 def test_links_lead_somewhere(name):
     folder = (ROOT / name).parent

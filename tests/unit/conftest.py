@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from sedbench.models import weights
 from sedbench.models.contract import Classifier, Recipe
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.taskfile import load_task
-from sedbench.types import Answer, Cost, FrameScores, MethodInfo, Query, Split
+from sedbench.types import Answer, Cost, FrameScores, MethodInfo, Param, Query, Split
 from sedbench.work import Work
 
 # A worker cannot import a conftest by name.
@@ -184,10 +185,12 @@ class World:
     folder: Path
     asked: list[str]
     options: dict[str, Any] = field(default_factory=dict)
+    infos: dict[str, MethodInfo] = field(default_factory=dict)
 
     bank = Bank
     family = Ears
     listening = Listening
+    resamples = 40
     method = staticmethod(method)
     soundscape = staticmethod(soundscape)
 
@@ -221,19 +224,58 @@ class World:
         self.asked.clear()
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The toy world, with trained weights, an empty cache and an empty folder of results."""
+def settle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Put a toy world into a folder: its task, its trained weights, nothing cached."""
     for name in ("cache", "data", "results"):
-        monkeypatch.setenv(f"SEDBENCH_{name.upper()}", str(tmp_path / name))
+        monkeypatch.setenv(f"SEDBENCH_{name.upper()}", str(folder / name))
     text = TOML
-    (tmp_path / "task").mkdir()
+    (folder / "task").mkdir()
     for split, clips in CLIPS.items():
         scenes = [soundscape(split, i) for i in range(clips)]
-        digest = write_index(tmp_path / "task" / f"{split}.csv", scenes)
+        digest = write_index(folder / "task" / f"{split}.csv", scenes)
         text += f'\n[splits.{split}]\nindex = "{split}.csv"\nclips = {clips}\nsha256 = "{digest}"\n'
-    (tmp_path / "task" / "task.toml").write_text(text)
+    (folder / "task" / "task.toml").write_text(text)
     path = weights.local_root("ear") / "tones" / "classifier-s0.safetensors"
     weights.save(path, {"gain": torch.full((2,), 2.0)}, {"validation": {}})
     Listening.asked.clear()
-    return World(tmp_path, Listening.asked)
+    return World(folder, Listening.asked)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The toy world, with trained weights, an empty cache and an empty folder of results."""
+    return settle(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def measured_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A toy world that holds results, measured once for all tests; none may change them."""
+    from sedbench import runner
+    from sedbench.protocol import evaluate
+    from sedbench_plugins.baselines import ALWAYS_ON, ORACLE, RANDOM, AlwaysOn, Oracle, Random
+
+    def some(info: MethodInfo, factory: Callable[..., Any]) -> MethodRef:
+        return MethodRef(info, info.name, {p.name: p.default for p in info.params}, factory)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # As many as it takes to see that they are the same ones: a thousand times as many is slow.
+        patch.setattr(runner, "evaluate", partial(evaluate, resamples=World.resamples))
+        made = settle(tmp_path_factory.mktemp("world"), patch)
+        listening = MethodInfo("ear-method", "", params=(Param("gain", 1.5, "of nothing"),))
+        methods = (
+            MethodRef(listening, "ear-method", {"gain": 1.5}, lambda gain: Listening()),
+            some(RANDOM, Random), some(ALWAYS_ON, AlwaysOn), some(ORACLE, Oracle),
+            method(Deaf, "deaf"),
+        )  # fmt: skip
+        provenance = {"command": "sedbench run", "environment": {"python": "3.11"}, "commit": {}}
+        runner.run(made.work(*methods, provenance=provenance))
+        runner.run(made.work(methods[0], provenance=provenance, limit=6))
+        made.infos = {ref.info.name: ref.info for ref in methods}
+    return made
+
+
+class Deaf:
+    """Fails."""
+
+    def answer(self, query: Query, model: Any) -> Answer:
+        raise ZeroDivisionError("by nothing")

@@ -294,3 +294,25 @@ def test_items_of_another_result_are_refused(tmp_path):
     results.items_path(path).unlink()
     with pytest.raises(MissingDataError, match="is gone"):
         results.read_items(path, back)
+
+
+records = st.dictionaries(
+    st.sampled_from([*RECORD, "x"]),
+    st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.floats(-1, 1), st.text(max_size=2)),
+)
+
+
+@given(
+    st.lists(records.map(lambda some: {**RECORD, **some}), min_size=1, max_size=3), st.booleans()
+)
+def test_the_short_cut_through_score_records_says_what_the_schema_says(scores, dropped):
+    if dropped:
+        scores[-1].pop("value", None)
+    document = {**results.to_json(result()), "scores": scores}
+    right = jsonschema.Draft202012Validator(schema.result_schema()).is_valid(document)
+    try:
+        schema.validate(document, "it", "")
+        said = True
+    except DataError:
+        said = False
+    assert said is right

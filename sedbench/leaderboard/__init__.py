@@ -3,6 +3,21 @@
 They lie in the wheel (``sedbench/board``) or, in a checkout, in ``leaderboard/results``, in the
 layout of :mod:`sedbench.results`. A shipped result counts for exactly one task fingerprint: when
 the task has changed since, the result is *stale*. It may be shown as such, never ranked.
+
+Here is what every run needs. What keeps the board itself honest lies beside it::
+
+    documents   a result file read strictly, its canonical form and digest
+    problem     what is wrong with a file, and where
+    entries     the files of a board, and whether they lie where their content says
+    claims      what a result says of its task, method, cost and provenance
+    evidence    items against the task's frozen clips; figures recomputed from items
+    history     what was recorded before: a changed result names the one it supersedes
+    checking    all of that, for a board or some of its files
+    adding      a checked result and its items copied into a board
+    ranking     which rows are ranked, why others are not, ties
+    rows        a row of the board in plain values
+    building    leaderboard.json, README.md and index.html from the results
+    markdown, page, plots   the two pages and their drawings
 """
 
 from __future__ import annotations
@@ -13,7 +28,7 @@ from sedbench.errors import DataError
 from sedbench.results import Result, read, result_path
 from sedbench.spec import slug
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 def board_folder() -> Path | None:
