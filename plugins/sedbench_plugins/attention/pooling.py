@@ -13,6 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from sedbench.models.store import seeded
+
 WIDTH = 48  # channels of a token
 HEADS = 4
 LAYERS = 2
@@ -155,6 +157,7 @@ def untrained(attention: str, channels: int, classes: int) -> ClassAttention | T
 
 def restored(attention: str, state: Mapping[str, Tensor], classes: int) -> Pooling:
     """Build a detector with these weights, ready for inference."""
-    net = untrained(attention, len(state["standardise.mean"]), classes)
+    with seeded(0):  # its first weights are drawn, from nobody else's generator, and replaced
+        net = untrained(attention, len(state["standardise.mean"]), classes)
     net.load_state_dict(dict(state))
     return net.eval().requires_grad_(False)
