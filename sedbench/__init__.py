@@ -10,7 +10,7 @@ The public surface for plugins is this package, :mod:`sedbench.types`,
 :mod:`sedbench.data.folder`, :mod:`sedbench.data.recordings`,
 :mod:`sedbench.data.paths`, :mod:`sedbench.data.fetch`, :mod:`sedbench.data.download`,
 :mod:`sedbench.data.unpack`, :mod:`sedbench.data.archive`, :mod:`sedbench.data.dealing`
-and :mod:`sedbench.files`.
+and :mod:`sedbench.files`; for a plugin's tests, :mod:`sedbench.testing`.
 """
 
 from __future__ import annotations

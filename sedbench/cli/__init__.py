@@ -33,6 +33,7 @@ VERBS = {
     "train": ("train", "Train a classifier or a framewise detector."),
     "soundscapes": ("soundscapes", "Draw a task's soundscapes, or render them."),
     "leaderboard": ("leaderboard", "Add results to a board, check it, build its pages."),
+    "test": ("checking", "Run the contract suite on a plugin, built in or not."),
     "schema": ("schema", "Print the JSON Schema of a result."),
     "doctor": ("doctor", "Check this installation, and say how to mend it."),
     "env": ("env", "Print versions and hardware, for a bug report."),
