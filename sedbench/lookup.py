@@ -19,6 +19,7 @@ from sedbench.data.drawn import drawn
 from sedbench.data.folder import FolderFactory
 from sedbench.data.paths import soundbank_folder
 from sedbench.errors import DataError, MissingDataError, NothingSelectedError, UsageError
+from sedbench.models.own import CLASSIFIER, OwnFamily, checked, is_own
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.registry import Entry, Registry, registry
 from sedbench.taskfile import load_task
@@ -181,7 +182,7 @@ def find_model(
     Parameters
     ----------
     text : str
-        ``name`` or ``name[param=value]``.
+        ``name`` or ``name[param=value]``, or what builds a network: ``my_package.module:build``.
     task : TaskSpec
     known : Registry, optional
     device : {"auto", "cpu", "cuda"}
@@ -200,6 +201,8 @@ def find_model(
     from sedbench.models.store import pick_device
 
     parsed = spec.parse(text)
+    if is_own(parsed.name):
+        return _own_model(parsed, task, pick_device(device))
     entry: Entry = (known or registry()).get("models", parsed.name)
     info = entry.info
     assert isinstance(info, ModelInfo)
@@ -230,6 +233,28 @@ def find_model(
         trains=info.trains,
         pretrained=info.pretrained,
         fetch=info.fetch,
+        called=_called(task),
+    )
+
+
+def _own_model(parsed: spec.Spec, task: TaskSpec, device: str) -> ModelRef:
+    """Describe a network that is named by what builds it; its weights are part of results."""
+    if parsed.given:
+        raise UsageError(f"{parsed.name} takes no parameters", "write the function's name alone")
+    family = OwnFamily(parsed.name, str(Path.cwd()))
+    digest = checked(family, task.classes, task.sample_rate)
+    return ModelRef(
+        name=family.called,
+        canonical=family.called,
+        task=task.trained_on,
+        classes=task.classes,
+        sample_rate=task.sample_rate,
+        seed=0,
+        device=device,
+        variants=(CLASSIFIER,),
+        factory=family,
+        weights=((CLASSIFIER, digest),),
+        trains=False,
         called=_called(task),
     )
 
