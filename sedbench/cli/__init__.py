@@ -6,7 +6,9 @@
     options.py     types of option values, with their messages
     progress.py    the runner's progress, drawn by rich
     stored.py      results by name or by path
-    run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py  doctor.py  env.py
+    run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py
+    leaderboard.py  schema.py  new_plugin.py  checking.py (test, with from_path.py)
+    evaluate.py  completion.py  doctor.py  env.py
 
 This module imports click and nothing heavier, so that ``sedbench --help`` answers at once.
 No plugin can add a verb: a plugin must not be able to break the command line.
@@ -15,6 +17,7 @@ No plugin can add a verb: a plugin must not be able to break the command line.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 
 import click
@@ -33,11 +36,16 @@ VERBS = {
     "train": ("train", "Train a classifier or a framewise detector."),
     "soundscapes": ("soundscapes", "Draw a task's soundscapes, or render them."),
     "leaderboard": ("leaderboard", "Add results to a board, check it, build its pages."),
+    "new-plugin": ("new_plugin", "Write a plugin of your own, which works already."),
     "test": ("checking", "Run the contract suite on a plugin, built in or not."),
     "schema": ("schema", "Print the JSON Schema of a result."),
+    "completion": ("completion", "Print what makes a shell complete verbs and names."),
     "doctor": ("doctor", "Check this installation, and say how to mend it."),
     "env": ("env", "Print versions and hardware, for a bug report."),
 }
+
+
+_COMPLETE = "_SEDBENCH_COMPLETE"  # set by a shell that asks what a word may become
 
 
 class LazyGroup(click.Group):
@@ -53,6 +61,10 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"sedbench.cli.{VERBS[cmd_name][0]}")
         command: click.Command = module.command
+        if _COMPLETE in os.environ:
+            from sedbench.cli.completion import teach
+
+            return teach(command)
         return command
 
     def resolve_command(
@@ -124,4 +136,8 @@ def main(args: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    if args is None and os.environ.get(_COMPLETE):
+        from sedbench.cli.completion import answer
+
+        return answer(cli, os.environ[_COMPLETE])
     return errors.guarded(cli, args)
