@@ -92,7 +92,7 @@ def test_an_interrupt_is_one_line(capsys):
 @pytest.mark.parametrize(
     ("args", "message", "hint"),
     [
-        (("lst",), "unknown command 'lst'", "did you mean 'list'?"),
+        (("lst",), "unknown command 'lst'", "did you mean 'list'"),
         (("soundscapes", "rendr"), "unknown command 'rendr'", "did you mean 'render'?"),
         (("run", "--metod", "x"), "no such option: --metod", "did you mean --method"),
         (("--verson",), "no such option: --verson", "did you mean --version"),
