@@ -18,13 +18,13 @@ The paper's classifiers decide for one class, by a softmax; ours for any number,
 sigmoid, so each pair of a clip and a class that is decided for (p > 0.5) is a lesson of its own.
 With the class's logit ``l``::
 
-    2 log(1 + exp(-l(shown)))  +  log(1 + exp(l(left)))  +  mean of the mask
+    log(1 + exp(-l(shown)))  +  log(1 + exp(l(left)))  +  mean of the mask
 
-The first term is the paper's, and weighs most there too. The second takes the place of its
-negative cross-entropy, which has no lower end where probabilities do not add up to one. The third
-is its regulariser; its other one, total variation, has the weight 0 in the authors' own recipe,
-and is left out, as is the fine-tuning that makes a mask pleasant to listen to. The epoch with the
-lowest loss on validation clips is kept.
+The first term is the paper's. The second takes the place of its negative cross-entropy, which has
+no lower end where probabilities do not add up to one and had to weigh little there; here all
+three weigh the same. The third is its regulariser; its other one, total variation, has the
+weight 0 in the authors' own recipe, and is left out, as is the fine-tuning that makes a mask
+pleasant to listen to. The epoch with the lowest loss on validation clips is kept.
 
 References
 ----------

@@ -23,7 +23,7 @@ LAYERS = 3
 DECIDED = 0.5  # a class of this probability is decided for
 SIZED = 32  # clips that tell the size of each channel
 # Of the terms of the loss, for a decision kept, a decision lost and the mask's mean.
-WEIGHTS = {"kept": 2.0, "lost": 1.0, "area": 1.0}
+WEIGHTS = {"kept": 1.0, "lost": 1.0, "area": 1.0}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Recipe:
 
     epochs: int = 4
     batch: int = 4
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     patience: int = 4
     seen: int = 280
