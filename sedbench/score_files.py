@@ -31,12 +31,10 @@ scores", ICASSP 2022, arXiv 2201.13148.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +42,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sedbench.data.score_tables import write_scores
 from sedbench.errors import DataError
-from sedbench.files import write_atomic
+from sedbench.metrics.scores import ScoreTable
 from sedbench.protocol.frames import quantise
 from sedbench.results import result_path
-from sedbench.types import BoolArray, FloatArray, FrameGrid
+from sedbench.types import BoolArray, FrameGrid
 
 # What cannot be in a file name somewhere, and the sign that stands for it here.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.')
@@ -120,26 +119,6 @@ def file_name(clip_id: str) -> str:
     return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", clip_id) + ".tsv"
 
 
-def table_text(edges: FloatArray, classes: Sequence[str], values: FloatArray) -> str:
-    """The text of one table.
-
-    Parameters
-    ----------
-    edges : ndarray, shape (frames + 1,)
-        Seconds; written to the microsecond.
-    classes : sequence of str
-    values : ndarray, shape (classes, frames), float32
-        Written with as few digits as tell them apart.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow(["onset", "offset", *classes])
-    times = [repr(round(float(edge), 6)) for edge in edges]
-    for i, row in enumerate(np.asarray(values, np.float32).T):
-        writer.writerow([times[i], times[i + 1], *map(str, row)])
-    return out.getvalue()
-
-
 def write(
     folder: Path,
     found: EveryClass,
@@ -161,16 +140,17 @@ def write(
     Raises
     ------
     DataError
-        The folder cannot be written, or holds something else. Nothing is left half-written, and
+        The folder cannot be written, or holds something else, or a class has a name that cannot
+        be a column's. Nothing is left half-written, and
         the earlier tables are kept unless all new ones are whole.
     """
     _check_own(folder)
+    edges = np.round(found.grid.edges, 6)  # to the microsecond
     new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("new", "old"))
     try:
         new.mkdir(parents=True)
         for clip_id, rows in zip(found.clip_ids, values, strict=True):
-            text = table_text(found.grid.edges, found.classes, rows)
-            write_atomic(new / file_name(clip_id), text.encode())
+            write_scores(new / file_name(clip_id), ScoreTable(found.classes, rows.T, edges))
             advance(1)
         if folder.exists():
             folder.rename(old)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -107,6 +106,24 @@ def read_score_folder(folder: str | Path) -> dict[str, ScoreTable]:
     return found
 
 
+def table_text(table: ScoreTable) -> str:
+    """The text of one table, with as few digits as tell its scores apart in their own precision.
+
+    Raises
+    ------
+    DataError
+        A class has a name that cannot be a column's.
+    """
+    for name in table.classes:
+        if name in TIMES or not name.strip() or name != name.strip() or not name.isprintable():
+            raise DataError(f"{name!r} cannot name a column", "printable, and not onset or offset")
+    out = ["\t".join((*TIMES, *table.classes))]
+    times = list(map(str, table.edges))
+    for onset, offset, row in zip(times, times[1:], table.values, strict=False):
+        out.append("\t".join((onset, offset, *map(str, row))))
+    return "\n".join(out) + "\n"
+
+
 def write_scores(path: str | Path, table: ScoreTable) -> None:
     """Write the scores of one clip by atomic rename; they read back as they are.
 
@@ -115,20 +132,7 @@ def write_scores(path: str | Path, table: ScoreTable) -> None:
     DataError
         A class has a name that cannot be a column's, or the folder cannot be written.
     """
-    for name in table.classes:
-        if name in TIMES or not name.strip() or name != name.strip() or not name.isprintable():
-            raise DataError(f"{name!r} cannot name a column", "printable, and not onset or offset")
-    out = ["\t".join((*TIMES, *table.classes))]
-    edges = table.edges.tolist()
-    for onset, offset, row in zip(edges, edges[1:], table.values.tolist(), strict=False):
-        out.append("\t".join(map(repr, (onset, offset, *row))))
-    write_atomic(Path(path), ("\n".join(out) + "\n").encode())
-
-
-def write_score_folder(folder: str | Path, tables: Mapping[str, ScoreTable]) -> None:
-    """Write the scores of clips into a folder, one file each."""
-    for clip, table in tables.items():
-        write_scores(Path(folder) / f"{clip}.tsv", table)
+    write_atomic(Path(path), table_text(table).encode())
 
 
 def read_durations(path: str | Path) -> dict[str, float]:

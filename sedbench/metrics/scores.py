@@ -32,14 +32,14 @@ class ScoreTable:
     Attributes
     ----------
     classes : tuple of str
-    values : ndarray, shape (frames, classes), float64
+    values : ndarray, shape (frames, classes)
         Finite.
     edges : ndarray, shape (frames + 1,), float64
         Time edges of the frames in seconds, strictly increasing.
     """
 
     classes: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: NDArray[np.floating]
     edges: NDArray[np.float64]
 
     def __post_init__(self) -> None:

@@ -12,7 +12,6 @@ from sedbench.data.score_tables import (
     read_durations,
     read_score_folder,
     read_scores,
-    write_score_folder,
     write_scores,
 )
 from sedbench.errors import DataError, MissingDataError
@@ -42,7 +41,8 @@ def test_what_was_written_reads_back_bit_for_bit(tmp_path: Path) -> None:
         f"a.{n}_b": ScoreTable(("x", "y z"), rng.normal(size=(7, 2)), np.arange(8) * 0.1)
         for n in range(3)
     }
-    write_score_folder(tmp_path / "scores", tables)
+    for clip, table in tables.items():
+        write_scores(tmp_path / "scores" / f"{clip}.tsv", table)
     (tmp_path / "scores" / ".DS_Store").write_bytes(b"\0")
     found = read_score_folder(tmp_path / "scores")
     assert found.keys() == tables.keys()
