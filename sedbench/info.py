@@ -120,6 +120,10 @@ class ModelInfo(Info):
     source : callable, optional
         Returns, without heavy imports, what brings them: an object with
         ``bring(source, check, progress)``.
+    parts : tuple of (str, str)
+        Variant and ``module:name`` of code that decides its answers and that the factory looks up
+        by name: whatever the factory imports plainly is found without it. See
+        :mod:`sedbench.sources`.
     """
 
     variants: tuple[str, ...] = ("classifier",)
@@ -128,6 +132,7 @@ class ModelInfo(Info):
     pretrained: tuple[tuple[str, str], ...] = ()
     fetch: str = ""
     source: Callable[[], Any] | None = None
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

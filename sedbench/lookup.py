@@ -233,6 +233,7 @@ def find_model(
         trains=info.trains,
         pretrained=info.pretrained,
         fetch=info.fetch,
+        parts=info.parts,
         called=_called(task),
     )
 

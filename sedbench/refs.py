@@ -1,26 +1,26 @@
 """A method and a model as they travel: what a worker needs to build them, and what names them.
 
 Both are plain values that cross a process boundary; the heavy imports happen where they are
-built. The hash of a method's code leaves out comments and docstrings, so that correcting a
-sentence makes no result stale.
+built. What of their code decides an answer is followed by :mod:`sedbench.sources`.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sedbench import sources
 from sedbench.files import data_root, sha256
 from sedbench.spec import trained
 from sedbench.types import MethodInfo, ParamValue
 
 if TYPE_CHECKING:
     from sedbench.models.store import ModelHandle
+
+_MODELS = f"{__package__}.models"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class ModelRef:
         How that task is named on the command line; its name where this is empty.
     fetch : str
         The command that gets the pretrained files.
+    parts : tuple of (str, str)
+        Variant and ``module:name`` of code that decides its answers besides the factory's.
     """
 
     name: str
@@ -70,6 +72,7 @@ class ModelRef:
     pretrained: tuple[tuple[str, str], ...] = ()
     called: str = ""
     fetch: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
     def handle(self) -> ModelHandle:
         """Load the model; one a process."""
@@ -79,10 +82,18 @@ class ModelRef:
         """Give the hash of the explained classifier's weights."""
         return dict(self.weights).get(self.variants[0])
 
-    def code(self) -> str:
-        """Sha256 over the code of the family and of the shared front end; comments do not count."""
+    def code(self, variant: str = "") -> str:
+        """Sha256 over the code of a variant and of the shared front end.
+
+        Parameters
+        ----------
+        variant : str
+            Empty for all of them.
+        """
         front = Path(__file__).parent / "models" / "frontend.py"
-        return sha256(f"{code_of(self.factory)}{_code(front)}".encode())
+        told = [sources.code_of(self.factory), sources.module_code(f"{_MODELS}.frontend", front)]
+        told += [sources.named(place) for v, place in self.parts if variant in ("", v)]
+        return sha256("".join(told).encode())
 
     @property
     def detectors(self) -> str:
@@ -105,7 +116,7 @@ class ModelRef:
             return []
         read = method.variant if "detector" in needs else self.variants[0]
         weights = [(v, digest) for v, digest in self.weights if read in ("", v)]
-        told: list[object] = [weights, self.pretrained, self.code()]
+        told: list[object] = [weights, self.pretrained, self.code(read)]
         if method.info.learns:
             told.append(dict(method.learned).get(self.fold))
         return told
@@ -154,8 +165,8 @@ class MethodRef:
     learned: tuple[tuple[int | None, str], ...] = ()
 
     def code(self) -> str:
-        """Sha256 over the code of the method's module or package; comments do not count."""
-        return code_of(self.factory)
+        """Sha256 over the code that the method's factory uses; comments do not count."""
+        return sources.code_of(self.factory)
 
     @property
     def seeded(self) -> bool:
@@ -173,78 +184,3 @@ class MethodRef:
         if self.info.learns:
             return trained(self.info, self.params)[0]
         return self.info.variant.format(**self.params)
-
-
-def code_of(factory: Callable[..., Any]) -> str:
-    """Sha256 over the code that a factory stands in.
-
-    That is its module, or package, and whatever of the same distribution's import package
-    these import, and so on; but not what is imported from elsewhere, which has a version. Of the
-    framework itself it is the one module.
-    """
-    module = inspect.getmodule(getattr(factory, "func", factory))
-    file = getattr(module, "__file__", None)
-    if module is None or file is None:
-        return "unknown"
-    return _code(Path(file), module.__name__)
-
-
-@lru_cache
-def _code(path: Path, name: str = "") -> str:
-    own, parts = _files(path), []
-    others: dict[str, Path] = {}
-    package = path.name == "__init__.py"
-    waiting = [(file, f"{name}.{file.stem}" if package else name) for file in own]
-    while waiting:
-        file, called = waiting.pop(0)
-        for found, source in _imported(file, called).items():
-            if found not in others and source not in own:
-                others[found] = source
-                ending = ".__init__" if source.name == "__init__.py" else ""
-                waiting.append((source, found + ending))
-    for file in [*own, *(others[found] for found in sorted(others))]:
-        tree = ast.parse(file.read_bytes())
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list):  # a docstring is not code either
-                node.body = [n for n in body if not _is_text(n)]  # type: ignore[attr-defined]
-        parts.append(f"{file.name}\0{ast.dump(tree)}")
-    return sha256("\0".join(parts).encode())
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
-
-
-def _imported(file: Path, name: str) -> dict[str, Path]:
-    """Modules of the same import package that a module imports, late ones included."""
-    root, _, rest = name.partition(".")
-    if not rest or root == __package__:
-        return {}
-    home = file.parents[len(name.split(".")) - 2]
-    found: dict[str, Path] = {}
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for each in names:
-            if each.startswith(f"{root}.") and (source := _source(home, each)) is not None:
-                found[each] = source
-    return found
-
-
-def _source(home: Path, name: str) -> Path | None:
-    # By its place: asking Python for a module imports the packages above it.
-    path = home.joinpath(*name.split(".")[1:])
-    places = (path / "__init__.py", path.with_name(f"{path.name}.py"))
-    return next((place for place in places if place.is_file()), None)
-
-
-def _is_text(node: Any) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

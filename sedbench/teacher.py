@@ -91,7 +91,8 @@ def train_method(
     key = fingerprint(
         [
             [task.fingerprint(), bank().fingerprint(), RENDERER_VERSION],
-            [model.name, model.seed, model.fold, model.explained(), model.pretrained, model.code()],
+            [model.name, model.seed, model.fold, model.explained(), model.pretrained],
+            model.code(model.variants[0]),
             [method.variant, method.info.version, method.code()],
         ]
     )

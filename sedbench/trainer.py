@@ -99,7 +99,8 @@ def train_variant(
     key = fingerprint(
         [
             [task.fingerprint(), bank().fingerprint(), RENDERER_VERSION],
-            [model.name, variant, model.seed, model.fold, model.pretrained, model.code()],
+            [model.name, variant, model.seed, model.fold, model.pretrained],
+            model.code(variant),
             training.recipe_facts(recipe),
         ]
     )

@@ -73,7 +73,10 @@ class Work:
                 RENDERER_VERSION,
                 self.model.canonical,
                 # The explained classifier decides which pairs count, for every method.
-                [[model.explained(), model.pretrained, model.code()] for model in self.models],
+                [
+                    [model.explained(), model.pretrained, model.code(model.variants[0])]
+                    for model in self.models
+                ],
                 [model.behind(method) for model in self.models],
                 method.spec,
                 method.info.version,

@@ -73,7 +73,7 @@ class Framewise:
         values = frames[query.pairs[:, 0], query.pairs[:, 1]].astype(np.float32)
         return Answer(
             FrameScores(values, edges),
-            resolution=float(edges[1] - edges[0]),
+            resolution=round(float(np.median(np.diff(edges))), 9),
             decisions=clips,
             cost=Cost(forward=len(query.waveforms), seconds=time.perf_counter() - started),
         )

@@ -11,7 +11,7 @@ that is used once and not in place, and layers are registered in the order of ex
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -38,6 +38,25 @@ class Layer:
     module: nn.Module
     stride: float
     offset: float
+
+
+@dataclass(frozen=True)
+class SharedTrunk:
+    """What a linear head stands on, and other heads too.
+
+    Frame logits are ``weight @ embeddings + bias``, frame by frame.
+
+    Attributes
+    ----------
+    embeddings : callable
+        From features (batch, bands, frames) to embeddings (batch, channels, frames).
+    weight : Tensor, shape (classes, channels)
+    bias : Tensor, shape (classes,)
+    """
+
+    embeddings: Callable[[Tensor], Tensor]
+    weight: Tensor
+    bias: Tensor
 
 
 class Classifier(nn.Module, ABC):
@@ -80,6 +99,10 @@ class Classifier(nn.Module, ABC):
             The model pools time before it separates the classes.
         """
         raise NotApplicable(f"{type(self).__name__} has no frame logits")
+
+    def shared_trunk(self) -> SharedTrunk | None:
+        """Tell what a linear head on a frozen trunk stands on; None for any other model."""
+        return None
 
     @abstractmethod
     def feature_edges(self, n_samples: int) -> NDArray[np.float64]:

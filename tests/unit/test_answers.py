@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sedbench import answers, refs, splits
+from sedbench import answers
 from sedbench.answers import CHUNK, Answers
 from sedbench.errors import DataError, NotApplicable, SedbenchError
 from sedbench.refs import MethodRef, ModelRef
@@ -272,72 +272,6 @@ def test_an_answer_depends_on_the_code_but_not_on_its_prose(
     again = ask(other)
     assert again.cached == 0
     assert (again.scores == 2).all()
-
-
-def test_the_code_of_a_package_is_all_its_modules(tmp_path: Path) -> None:
-    found = []
-    for name, body in (("p", "X = 1"), ("q", "X = 2"), ("r", "X = 1")):
-        package = tmp_path / name / "made_up"
-        package.mkdir(parents=True)
-        (package / "__init__.py").write_text('"""A package."""\n')
-        (package / "inner.py").write_text(f"{body}  # {name}\n")
-        found.append(refs._code(package / "__init__.py"))
-    assert found[0] == found[2] != found[1]
-
-
-def test_the_framework_is_not_read_for_a_method_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Reading all that it imports would take seconds of every run.
-    read: list[Path] = []
-
-    def noting(path: Path) -> bytes:
-        read.append(path)
-        return plain(path)
-
-    plain = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", noting)
-    refs._code.cache_clear()
-    assert len(refs.code_of(splits._ClipDecisions)) == 64
-    assert {path.name for path in read} == {"splits.py"}
-
-
-def test_a_changed_helper_is_noticed_and_a_stranger_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "kit"
-    package.mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    texts = {
-        "__init__": "",
-        "method": "def build():\n    from kit.shared import HOW\n    return HOW\n",
-        "shared": "from kit import far\nHOW = 1\n",
-        "far": "import json\nfrom kit.method import build\nX = 1\n",
-        "stranger": "X = 1\n",
-        "sub/__init__": "from kit.far import X\ndef build():\n    return X\n",
-    }
-    (package / "sub").mkdir()
-    for name, text in texts.items():
-        (package / f"{name}.py").write_text(text)
-    build = importlib.import_module("kit.method").build
-
-    def code(**changes: str) -> str:
-        for name, text in {**texts, **changes}.items():
-            (package / f"{name}.py").write_text(text)
-        refs._code.cache_clear()
-        return refs.code_of(build)
-
-    plain = code()
-    assert code(stranger="X = 2\n") == plain
-    assert code(shared="from kit import far\nHOW = 1  # why\n") == plain
-    assert code(shared="from kit import far\nHOW = 2\n") != plain
-    assert "kit.shared" not in sys.modules  # it is read, never imported
-    assert code(far=texts["far"].replace("X = 1", "X = 2")) != plain
-    assert code() == plain
-    inner = importlib.import_module("kit.sub").build  # a package of one file finds its way too
-    alone = refs.code_of(inner)
-    code(far=texts["far"].replace("X = 1", "X = 2"))
-    assert refs.code_of(inner) != alone
 
 
 # --- who is asked what ------------------------------------------------------------------------

@@ -76,7 +76,7 @@ class IntegratedGradients:
             backward += self.steps * len(targets)
         return Answer(
             FrameScores(np.concatenate(rows), edges),
-            resolution=float(edges[1] - edges[0]),
+            resolution=round(float(np.median(np.diff(edges))), 9),
             diagnostics={"completeness_error": np.concatenate(errors)},
             cost=Cost(forward, backward, time.perf_counter() - started),
         )

@@ -77,6 +77,16 @@ def clip_logits(net: Classifier, inputs: Tensor) -> Tensor:
     return net.logits(inputs if inputs.ndim == 3 else net.features(inputs))
 
 
+def embeddings(net: Classifier, inputs: Tensor) -> Tensor:
+    """Embeddings (batch, channels, frames) of features, or of waveforms (batch, samples).
+
+    The model has a shared trunk.
+    """
+    trunk = net.shared_trunk()
+    assert trunk is not None
+    return trunk.embeddings(inputs if inputs.ndim == 3 else net.features(inputs))
+
+
 def close(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether logits are the same but for rounding."""
     return bool(np.abs(one - other).max() <= CLOSE * np.abs(other).max())

@@ -28,6 +28,14 @@ def as_masks(bits: Sequence[int], segments: int) -> NDArray[np.bool_]:
     return np.asarray(unpacked[:, :segments].astype(bool))
 
 
+def subsets(mask: int) -> list[int]:
+    """Every mask within a mask, the whole first and none of it last."""
+    found = [mask]
+    while found[-1]:
+        found.append((found[-1] - 1) & mask)
+    return found
+
+
 def composites(
     reach: Sequence[int], wanted: Sequence[Iterable[int]], everything: int, limit: int
 ) -> list[int] | None:

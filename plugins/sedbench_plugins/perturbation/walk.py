@@ -87,7 +87,7 @@ class PerSegment(ABC):
         cut = self.cut(net, query)
         rows: list[NDArray[np.float64]] = []
         misses: list[NDArray[np.float64]] = []
-        forward = 0
+        forward, read = 0, 0.0
         for number, targets in by_clip(query):
             clip = MaskedClip(net, *self.ends(query, number, net, model.device), cut)
             values = self.attribute(clip, targets, query.rng(number, _MASKS))
@@ -95,12 +95,12 @@ class PerSegment(ABC):
             if self.additive:
                 whole, none = clip.ends()[:, targets]
                 misses.append(_miss(values.sum(1), whole - none))
-            forward += clip.forward
+            forward, read = forward + clip.forward, read + clip.seconds
         return Answer(
             FrameScores(np.concatenate(rows), cut.edges),
             resolution=self.resolution(cut),
             diagnostics={"completeness_error": np.concatenate(misses)} if self.additive else {},
-            cost=Cost(forward, 0, time.perf_counter() - started),
+            cost=Cost(forward, 0, time.perf_counter() - started + read),
         )
 
 

@@ -80,7 +80,7 @@ class Shap:
 
     def _per_segment(self, query: Query, model: ModelHandle) -> Answer:
         started = time.perf_counter()
-        forward = 0
+        forward, read = 0, 0.0
         net = model.classifier()
         cut = of_frames(net.feature_edges(query.waveforms.shape[1]), self.segment)
         if self.explainer == "kernel" and self.evaluations < 2 * cut.count:
@@ -93,7 +93,7 @@ class Shap:
         errors: list[NDArray[np.float64]] = []
         for clip, targets in by_clip(query):
             x, base = ends(query, clip, net, model.device, self.baseline, 1)
-            players = MaskedClip(net, x, base, cut)
+            players = MaskedClip(net, x, base, cut, many=self.evaluations)
             attribute = _kernel if self.explainer == "kernel" else _partition
             with seeded_globals(library_seed(query, clip)):
                 values = attribute(players, targets, self.evaluations)
@@ -101,12 +101,12 @@ class Shap:
             errors.append(additivity_error(values, whole, none))
             # As elsewhere the mean over the cells of a frame.
             rows.append(signed(values, self.sign) / (len(x[0]) * np.diff(cut.marks)))
-            forward += players.forward
+            forward, read = forward + players.forward, read + players.seconds
         return Answer(
             FrameScores(np.concatenate(rows), cut.edges),
             resolution=cut.length,
             diagnostics={"completeness_error": np.concatenate(errors)},
-            cost=Cost(forward, 0, time.perf_counter() - started),
+            cost=Cost(forward, 0, time.perf_counter() - started + read),
         )
 
 

@@ -36,7 +36,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sedbench.models.contract import Classifier, Layer
+from sedbench.models.contract import Classifier, Layer, SharedTrunk
 from sedbench_plugins.yamnet import asset
 from sedbench_plugins.yamnet.frontend import HOP, WINDOW, Resample, YamnetLogMel, n_frames
 from sedbench_plugins.yamnet.labels import display_names, outputs
@@ -262,6 +262,12 @@ class YamnetHead(Pretrained):
         """Frame logits (batch, classes, frames of 0.32 s)."""
         out: Tensor = self.head(self.embeddings(features))
         return out
+
+    def shared_trunk(self) -> SharedTrunk | None:
+        """The trunk under the folded head; None before it is folded."""
+        if not isinstance(self.head, nn.Conv1d):
+            return None
+        return SharedTrunk(self.embeddings, self.head.weight[..., 0], _bias(self.head))
 
     def load_trained(self, state: Mapping[str, Tensor]) -> None:
         """Load the trunk from the fetched file and the head from a weight file."""
