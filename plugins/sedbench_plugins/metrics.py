@@ -9,7 +9,8 @@ from typing import Any
 from sedbench import hookimpl, metrics
 from sedbench.hookspecs import Register
 
-# The function per pair, on aggregates, or on event lists and score tables, behind each id.
+# The function per pair, on aggregates, on event lists and score tables, or on what a model
+# answered, behind each id.
 _FUNCTIONS = {
     "iou": "iou",
     "f1": "frame_f1",
@@ -31,6 +32,11 @@ _FUNCTIONS = {
     "offset_error": "boundary_errors",
     "rma": "relevance_mass",
     "rra": "relevance_rank",
+    "insertion": "insertion",
+    "deletion": "deletion",
+    "comprehensiveness": "comprehensiveness",
+    "sufficiency": "sufficiency",
+    "randomisation": "rank_correlation",
 }
 
 # What an id fixes of its function's parameters.

@@ -7,6 +7,7 @@
     progress.py    the runner's progress, drawn by rich
     stored.py      results by name or by path
     run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py
+    faithfulness.py  randomisation.py
     leaderboard.py  schema.py  new_plugin.py  checking.py (test, with from_path.py)
     evaluate.py  completion.py  doctor.py  env.py
 
@@ -29,6 +30,8 @@ VERBS = {
     "run": ("run", "Run methods on a task and print the table."),
     "compare": ("compare", "Say which methods are better, and which cannot be told apart."),
     "sensitivity": ("sensitivity", "Show what a method's threshold decides."),
+    "faithfulness": ("faithfulness", "Mask the frames that methods find; ask the classifier."),
+    "randomisation": ("randomisation", "Make the classifier random; ask methods again."),
     "list": ("listing", "List methods, models, tasks, soundbanks, metrics and plugins."),
     "show": ("show", "Show everything about one name."),
     "evaluate": ("evaluate", "Score a detector alone: segments, events, PSDS."),

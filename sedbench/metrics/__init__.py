@@ -16,6 +16,8 @@ Metrics that stand alone judge a detector, or an attribution, by itself. They ar
     stretches.py  sweeping.py  psd_roc.py    the same at all thresholds, and PSDS
     boundaries.py                            onset and offset error
     mass.py                                  relevance mass and rank accuracy
+    faithfulness.py                          insertion, deletion, comprehensiveness, sufficiency
+    rank_correlation.py                      what is left of an order of frames
     tally.py                                 precision, recall and F1 of whatever was counted
     detector.py                              all of them, of one detector
 
@@ -35,11 +37,20 @@ from sedbench.metrics.collars import event_based
 from sedbench.metrics.detector import Figure, detector_figures
 from sedbench.metrics.discrimination import discrimination_auc
 from sedbench.metrics.events import EventTable, event_table, event_tables
+from sedbench.metrics.faithfulness import (
+    comprehensiveness,
+    deletion,
+    frame_order,
+    insertion,
+    shown_frames,
+    sufficiency,
+)
 from sedbench.metrics.intersection import Criteria, IntersectionCounts, intersection_based
 from sedbench.metrics.mass import relevance_mass, relevance_rank
 from sedbench.metrics.overlap import frame_f1, iou
 from sedbench.metrics.pointing import active_share, chance_corrected, pointing_hit
 from sedbench.metrics.psd_roc import PSDS1, PSDS2, Psds, Scenario, psds, psds_of_decisions
+from sedbench.metrics.rank_correlation import rank_correlation
 from sedbench.metrics.ranking import average_precision, roc_auc
 from sedbench.metrics.scores import ScoreSet, ScoreTable, detect, score_set
 from sedbench.metrics.segments import SegmentScores, segment_based
@@ -70,6 +81,8 @@ __all__ = [
     "average_precision",
     "boundary_errors",
     "chance_corrected",
+    "comprehensiveness",
+    "deletion",
     "detect",
     "detector_figures",
     "discrimination_auc",
@@ -77,15 +90,20 @@ __all__ = [
     "event_table",
     "event_tables",
     "frame_f1",
+    "frame_order",
+    "insertion",
     "intersection_based",
     "iou",
     "pointing_hit",
     "psds",
     "psds_of_decisions",
+    "rank_correlation",
     "relevance_mass",
     "relevance_rank",
     "roc_auc",
     "score_set",
     "segment_based",
+    "shown_frames",
+    "sufficiency",
     "sweep",
 ]

@@ -1,8 +1,9 @@
-"""Metrics that stand alone: functions on event lists, score tables or scores of pairs.
+"""Metrics that stand alone: functions on event lists, score tables, scores of pairs, or a model.
 
 No board shows them and no result holds them, so ``METRICS_VERSION`` does not cover them: they are
 for judging a detector, or an attribution, by itself (``sedbench evaluate``, or the functions of
-:mod:`sedbench.metrics`).
+:mod:`sedbench.metrics`). Those over the *model* ask the explained classifier again (``sedbench
+faithfulness``, ``sedbench randomisation``); the functions behind them read figures off its answers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ _MESAROS = "Mesaros et al., Applied Sciences 6(6), 2016"
 _BILEN = "Bilen et al., ICASSP 2020"
 _EBBERS = f"{_BILEN}; exact as in Ebbers et al., ICASSP 2022"
 _ARRAS = "Arras et al., Information Fusion 81, 2022"
+_PETSIUK = "Petsiuk et al., BMVC 2018"
+_DEYOUNG = "DeYoung et al., ACL 2020"
 _ERROR: dict[str, Any] = {"higher_is_better": False, "high": float("inf")}
 
 STANDALONE_METRICS: tuple[MetricInfo, ...] = (
@@ -95,5 +98,41 @@ STANDALONE_METRICS: tuple[MetricInfo, ...] = (
         summary="relevance rank accuracy: active share of the K highest frames, K being active",
         reference=_ARRAS,
         over="scores",
+    ),
+    MetricInfo(
+        name="insertion",
+        summary="area under the clip probability against the share of top frames that is shown",
+        reference=_PETSIUK,
+        over="model",
+    ),
+    MetricInfo(
+        name="deletion",
+        summary="area under the clip probability against the share of top frames that is masked",
+        reference=_PETSIUK,
+        over="model",
+        higher_is_better=False,
+    ),
+    MetricInfo(
+        name="comprehensiveness",
+        summary="clip probability lost without the top frames, mean over shares of them",
+        reference=_DEYOUNG,
+        over="model",
+        low=-1.0,
+    ),
+    MetricInfo(
+        name="sufficiency",
+        summary="clip probability lost with the top frames alone, mean over shares of them",
+        reference=_DEYOUNG,
+        over="model",
+        low=-1.0,
+        higher_is_better=False,
+    ),
+    MetricInfo(
+        name="randomisation",
+        summary="rank correlation of frame scores with those of a classifier with random layers",
+        reference="Adebayo et al., NeurIPS 2018",
+        over="model",
+        low=-1.0,
+        higher_is_better=False,
     ),
 )

@@ -37,7 +37,7 @@ def test_a_line_says_what_the_metric_says(info: MetricInfo):
     assert values == f"{info.low:g} {end}"
     assert better == ("higher" if info.higher_is_better else "lower")
     assert where == ("board" if info in METRICS else "alone")
-    assert re.fullmatch(r"\[\d\]( \[\d\])*", source) and info.reference
+    assert re.fullmatch(r"\[\d+\]( \[\d+\])*", source) and info.reference
 
 
 def test_the_scenarios_are_those_that_are_used():

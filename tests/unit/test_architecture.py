@@ -40,7 +40,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
         "answers contenders items results score_files testing",
-        "examples leaderboard lookup report runner splits teacher trainer versus work",
+        "examples faithfulness leaderboard lookup randomisation report runner splits streamed "
+        "teacher trainer versus work",
         "api learn",
         "cli __main__",
     )

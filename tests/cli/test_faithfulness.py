@@ -1,0 +1,163 @@
+"""``sedbench faithfulness`` and ``randomisation``: what is asked for, and what is printed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from sedbench.faithfulness import CONTENTS, SHARES, Passed
+from sedbench.models.partly_random import Stage
+from sedbench.protocol.faithfulness import Answered
+from sedbench.protocol.means import Means
+from sedbench.randomisation import Randomised, Row
+from sedbench.stats import Resampling
+
+TASK = ("--task", "kitchen")
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr("sedbench.stats.RESAMPLES", 50)
+
+
+@pytest.fixture
+def asked(kitchen, monkeypatch):
+    """What is asked of whoever passes masked clips; the answer is made up."""
+    kitchen.measured("softest", 0.3)
+    kitchen.measured("loudest", 3.0, noise=1)
+    calls = []
+
+    def pass_masked(contenders, task, bank, models, masking, **options):
+        calls.append(([c.result.spec for c in contenders], task, models, masking, options))
+        rng = np.random.default_rng(0)
+        sizes = len(masking.contents), 20, 2, len(masking.shares)
+        answered = Answered(
+            tuple(c.result.spec for c in contenders),
+            masking.contents,
+            np.array(masking.shares),
+            np.arange(20),
+            rng.normal(3, 1, 20),
+            rng.normal(-3, 1, sizes[:2]),
+            rng.normal(0, 1, (len(contenders), *sizes)),
+            rng.normal(0, 1, (masking.draws, *sizes)),
+        )
+        resampling = Resampling(np.arange(20), [(f"g{i % 5}",) for i in range(20)], 20)
+        return Passed(answered, resampling, 20, 5, "features", {"mean": "there is none"}, 99)
+
+    monkeypatch.setattr("sedbench.faithfulness.pass_masked", pass_masked)
+    return calls
+
+
+def test_defaults_ask_for_all_contents_of_stored_results(cli, asked):
+    answer = cli("faithfulness", "softest", "loudest", *TASK)
+    assert (answer.code, answer.err) == (0, "")
+    [(specs, task, models, masking, options)] = asked
+    assert specs == ["softest", "loudest"] and task.name == "kitchen"
+    assert [model.name for model in models] == ["tiny-net"]
+    assert (masking.shares, masking.contents) == (SHARES, CONTENTS)
+    assert (masking.draws, masking.seed, options["limit"]) == (5, 0, None)
+    out = " ".join(answer.out.split())
+    assert out.count("chance: a random order") == 3
+    assert "20 pairs, 20 clips, 5 source groups. In probabilities" in out
+    assert "Left out, mean: there is none." in out
+    assert max(map(len, answer.out.splitlines())) <= 120
+
+
+def test_options_reach_the_masks(cli, asked):
+    answer = cli(
+        "faithfulness", "all", *TASK, "--fractions", "0.5,0.2,0.5", "--content", "noise,silence",
+        "--draws", 2, "--seed", 4, "--limit", 7, "--unit", "logit", "--by-fraction", "--jobs", 1,
+    )  # fmt: skip
+    assert answer.code == 0
+    [(_, _, _, masking, options)] = asked
+    assert masking.shares == (0.2, 0.5) and masking.contents == ("noise", "silence")
+    assert (masking.draws, masking.seed) == (2, 4)
+    assert (options["limit"], options["jobs"]) == (7, 1)
+    assert "In logits" in answer.out and "20 %" in answer.out and "gain on" not in answer.out
+
+
+def test_json_has_both_units_of_every_content(cli, asked):
+    document = json.loads(cli("faithfulness", "loudest", *TASK, "--content", "noise", "--json").out)
+    assert [(r["content"], r["unit"]) for r in document["readings"]] == [
+        ("noise", "probability"),
+        ("noise", "logit"),
+    ]
+    [method] = document["readings"][0]["methods"]
+    assert method["name"] == "loudest"
+    assert method["insertion"]["gain_ci_low"] <= method["insertion"]["gain"]
+    assert len(method["by_share"]["comprehensiveness"]["value"]) == len(document["shares"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "no method was named"),
+        (("softest", "--fractions", "0.1,1.5"), "between 0 and 1"),
+        (("softest", "--fractions", "some"), "between 0 and 1"),
+        (("softest", "--content", "silense"), "did you mean 'silence'"),
+        (("softest", "--content", ","), "words with commas"),
+        (("softest", "--unit", "percent"), "--unit"),
+        (("nobody",), "nobody"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_passed(cli, asked, options, said):
+    answer = cli("faithfulness", *options, *TASK)
+    assert answer.code in (2, 5) and answer.out == ""
+    assert said in answer.err
+    assert asked == []
+
+
+def test_a_method_that_was_not_measured_says_how_to(cli, asked):
+    answer = cli("faithfulness", "loudest[mode=max]", *TASK)
+    assert answer.code == 4 and "sedbench run -m 'loudest[mode=max]'" in answer.err
+
+
+@pytest.fixture
+def randomised(kitchen, monkeypatch):
+    calls = []
+
+    def randomise(methods, task, bank, models, **options):
+        calls.append(([method.spec for method in methods], task.name, models, options))
+        columns = np.full(2, 0.5), np.full(2, 0.4), np.full(2, 0.6), np.full(2, 9)
+        rows = tuple(Row(method.spec, None, Means(*columns), 9) for method in methods)
+        stages = Stage(("head",), ("head",)), Stage(("conv",), ("conv",))
+        return Randomised(stages, options["independent"], rows, 9, 8, 7)
+
+    monkeypatch.setattr("sedbench.randomisation.randomise", randomise)
+    return calls
+
+
+def test_methods_are_asked_of_a_random_model(cli, randomised):
+    answer = cli(
+        "randomisation", "softest", "loudest[width=5]", "softest", *TASK,
+        "--seed", 3, "--method-seed", 2, "--stages", 4, "--limit", 5, "--independent",
+    )  # fmt: skip
+    assert (answer.code, answer.err) == (0, "")
+    [(specs, task, models, options)] = randomised
+    assert specs == ["softest", "loudest[width=5]"] and task == "kitchen"
+    assert models[0].name == "tiny-net"
+    wanted = {"weights_seed": 3, "seed": 2, "most": 4, "limit": 5, "independent": True}
+    assert {key: options[key] for key in wanted} == wanted
+    out = " ".join(answer.out.split())
+    assert (
+        "one of them at a time" in out
+        and "Looks at the model in part: softest, loudest[width=5]" in out
+    )
+
+
+def test_randomisation_as_json(cli, randomised):
+    document = json.loads(cli("randomisation", "softest", *TASK, "--json").out)
+    assert [stage["name"] for stage in document["stages"]] == ["head", "conv"]
+    [method] = document["methods"]
+    assert method["verdict"] == "partly" and method["stages"][1]["value"] == 0.5
+    assert document["limited"] is None and randomised[0][3]["most"] == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [((), 5), (("nobody",), 2), (("softest", "--stages", "0"), 2)]
+)
+def test_randomisation_refuses(cli, randomised, options, code):
+    answer = cli("randomisation", *options, *TASK)
+    assert answer.code == code and answer.out == "" and randomised == []
