@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, get_args, overload
 from sedbench import leaderboard, runner
 from sedbench.environment import commit_state, environment
 from sedbench.errors import NothingSelectedError, UsageError
+from sedbench.extra import with_extra
 from sedbench.lookup import (
     check_params,
+    extra_metrics,
     find_bank,
     find_method,
     find_models,
@@ -23,6 +25,7 @@ from sedbench.lookup import (
     with_learned,
 )
 from sedbench.progress import Progress
+from sedbench.protocol.extra import ExtraMetric
 from sedbench.refs import MethodRef
 from sedbench.registry import registry
 from sedbench.results import Result, result_path
@@ -202,8 +205,9 @@ def run(
         overwrite=overwrite, recalibrate=recalibrate, timeout=timeout, output=output,
         save_scores=save_scores, scores_dir=scores_dir, command=command,
     )  # fmt: skip
-    found = runner.run(work, progress)
-    return Results(found, work.task, _reference(work))
+    metrics = extra_metrics()
+    found = runner.run(work, progress, metrics)
+    return Results(found, work.task, _reference(work, metrics))
 
 
 def plan(methods: Sequence[str], task: str | None = None, model: str | None = None,
@@ -301,6 +305,8 @@ def prepare(
     )
 
 
-def _reference(work: Work) -> list[Result]:
+def _reference(work: Work, metrics: Sequence[ExtraMetric]) -> list[Result]:
+    # Beside the measured rows, by the same metrics: what ships has its items with it.
     found = (work.shipped(find_method(text).spec, 0) for text in work.task.reference)
-    return [each[1] for each in found if each is not None]
+    decision = work.task.threshold
+    return [with_extra(each[1], each[0], metrics, decision) for each in found if each is not None]

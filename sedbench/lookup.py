@@ -20,11 +20,12 @@ from sedbench.data.folder import FolderFactory
 from sedbench.data.paths import soundbank_folder
 from sedbench.errors import DataError, MissingDataError, NothingSelectedError, UsageError
 from sedbench.models.own import CLASSIFIER, OwnFamily, checked, is_own
+from sedbench.protocol.extra import ExtraMetric
 from sedbench.refs import MethodRef, ModelRef
-from sedbench.registry import Entry, Registry, registry
+from sedbench.registry import BUILT_IN, Entry, Registry, registry
 from sedbench.taskfile import load_task
 from sedbench.tasks import TaskSpec
-from sedbench.types import MethodInfo, ModelInfo, SoundbankInfo
+from sedbench.types import MethodInfo, MetricInfo, ModelInfo, SoundbankInfo
 
 if TYPE_CHECKING:
     from sedbench.models.weights import Weights
@@ -109,6 +110,16 @@ def find_method(text: str, known: Registry | None = None) -> MethodRef:
     assert isinstance(entry.info, MethodInfo)
     params = spec.resolve(parsed, entry.info)
     return MethodRef(entry.info, spec.canonical(entry.info, params), params, entry.factory)
+
+
+def extra_metrics(known: Registry | None = None) -> tuple[ExtraMetric, ...]:
+    """The metrics that plugins brought, by name; those of the protocol are none of them."""
+    entries = (known or registry()).entries["metrics"]
+    return tuple(
+        ExtraMetric(entry.info, entry.factory, entry.distribution, entry.version)
+        for _, entry in sorted(entries.items())
+        if entry.distribution != BUILT_IN and isinstance(entry.info, MetricInfo)
+    )
 
 
 def with_learned(method: MethodRef, models: tuple[ModelRef, ...]) -> MethodRef:

@@ -75,6 +75,9 @@ class Result:
         Command, versions, hashes, hardware class, times, commit.
     items : mapping or None
         ``{"file", "sha256"}`` of the items file beside the result.
+    extra_metrics : mapping
+        Figures of metrics that plugins brought, by name (:mod:`sedbench.protocol.extra`). They are
+        shown and never ranked, and no board keeps them.
     equals : str
         What the frame scores are by construction, where another method may arrive at the same.
     origin : {"measured", "stored", "shipped"}
@@ -103,12 +106,15 @@ class Result:
     resolution: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     items: Mapping[str, str] | None = None
+    extra_metrics: Mapping[str, Any] = field(default_factory=dict)
     equals: str = ""
     origin: Origin = "measured"
 
 
 def to_json(result: Result) -> dict[str, Any]:
     """A result as it stands in its file: plain values, every field but ``origin``.
+
+    Without figures of plugins' metrics there is no key for them either.
 
     Raises
     ------
@@ -119,6 +125,8 @@ def to_json(result: Result) -> dict[str, Any]:
     for each in fields(Result):
         if each.name != "origin":
             document[each.name] = schema.plain(getattr(result, each.name), each.name)
+    if not result.extra_metrics:
+        del document["extra_metrics"]
     document["pairs"] = {"expected": None, "scored": 0, **document["pairs"]}
     return document
 

@@ -3,6 +3,7 @@
     test clips -> classifier's clip probabilities -> pairs that count
     for each method: frame scores on test -> and on validation, unless they ship or are
     cached -> the protocol -> one result with its items -> tables of its scores, where asked for
+    for each result: metrics of plugins, from its items
 
 The runner is handed what it needs (:class:`~sedbench.work.Work`); it looks nothing up by name.
 """
@@ -10,6 +11,7 @@ The runner is handed what it needs (:class:`~sedbench.work.Work`); it looks noth
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +23,13 @@ from sedbench import items as item_files
 from sedbench import results as result_files
 from sedbench import score_files
 from sedbench.errors import DataError, MissingDataError, NotApplicable, SedbenchError
+from sedbench.extra import keep, with_extra
 from sedbench.files import sha256
 from sedbench.metrics import METRICS_VERSION
 from sedbench.models.scoring import clip_scores
 from sedbench.progress import Progress, Quiet
 from sedbench.protocol import Scored, evaluate
+from sedbench.protocol.extra import ExtraMetric
 from sedbench.refs import MethodRef
 from sedbench.results import Result
 from sedbench.splits import Splits
@@ -35,8 +39,17 @@ from sedbench.workers import JobTimeout
 STUDY_PERCENTILE = 56.0  # where the study found its threshold: a fixed column for every row
 
 
-def run(work: Work, progress: Progress | None = None) -> list[Result]:
+def run(
+    work: Work, progress: Progress | None = None, metrics: Sequence[ExtraMetric] = ()
+) -> list[Result]:
     """One result a method, in order; those of earlier runs are taken where they hold.
+
+    Parameters
+    ----------
+    work : Work
+    progress : Progress, optional
+    metrics : sequence of ExtraMetric
+        Metrics of plugins: each result is measured by them too, from its items.
 
     Raises
     ------
@@ -61,7 +74,22 @@ def run(work: Work, progress: Progress | None = None) -> list[Result]:
                 found[method.spec] = _cell(work, splits, method, shown)
             if work.scores is not None and found[method.spec].status == "ok":
                 _save_scores(work, splits, method, work.scores, shown)
-    return [found[method.spec] for method in work.methods]
+    results = [found[method.spec] for method in work.methods]
+    return _measured_by(metrics, work, results, shown) if metrics else results
+
+
+def _measured_by(
+    metrics: Sequence[ExtraMetric], work: Work, results: Sequence[Result], progress: Progress
+) -> list[Result]:
+    more: list[Result] = []
+    progress.start("metrics of plugins", len(results))
+    for method, result in zip(work.methods, results, strict=True):
+        path = work.path(method)
+        more.append(with_extra(result, path, metrics, work.task.threshold))
+        keep(more[-1], result, path)
+        progress.advance()
+    progress.finish()
+    return more
 
 
 def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> Result:
@@ -167,7 +195,7 @@ def _measure(work: Work, splits: Splits, method: MethodRef, base: Result) -> tup
             "wall_seconds": time.perf_counter() - clock,
         },
         diagnostics={name: _spread(values) for name, values in got.diagnostics.items()},
-        resolution=got.resolution,
+        resolution=got.resolution or None,  # where no pair was asked about
         equals=got.equals,
     )
     return result, item_files.pack(validation, test)

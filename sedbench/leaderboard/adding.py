@@ -131,8 +131,10 @@ def _place(
             Problem(entry.name, "", f"{entry.path} is a second result of one cell", "choose one")
         )
         return
-    # Digest and predecessor belong to the board, not to the run.
-    document = {k: v for k, v in entry.document.items() if k not in (DIGEST, SUPERSEDES)}
+    # Digest and predecessor belong to the board, not to the run. What a plugin's metrics said stays
+    # behind: the board holds what it can work out again, without anybody's code.
+    left = (DIGEST, SUPERSEDES, "extra_metrics")
+    document = {k: v for k, v in entry.document.items() if k not in left}
     if target.exists():
         held = read_document(target)
         if _content(held) == _content(document):

@@ -8,7 +8,8 @@ Sections
    Measured, stored and shipped ones are merged and marked in the column ``origin``; a shipped
    row gives way to a measured one of the same method and seed.
 2. Rows that are shown and not ranked, with the reason: limited, incomplete or stale. Where
-   the task has conditions, the curve over them follows (:mod:`sedbench.report.conditions`).
+   the task has conditions, the curve over them follows (:mod:`sedbench.report.conditions`), and
+   beneath the caption what metrics of plugins say (:mod:`sedbench.report.extra`).
 3. Rows without figures, with the reason: failed, timed out, not applicable.
 4. Published figures, in a table of their own.
 
@@ -42,6 +43,7 @@ from sedbench.report.columns import (
     with_interval,
 )
 from sedbench.report.conditions import curve
+from sedbench.report.extra import extra
 from sedbench.results import Result
 
 _STUDY = "The study's own figures (arXiv 2605.23293), on its data: not comparable row by row"
@@ -183,6 +185,8 @@ def tables(
         Text(line, style="yellow" if line.startswith("Doubt") else "dim")
         for line in _caption(found, results, reference, [column for column, _ in fit])
     ]
+    if beside := extra([*((r, "") for r in found.ranked), *found.unranked], width):
+        parts += ["", *beside]
     if found.without:
         parts += ["", _without(found.without)]
     if published:

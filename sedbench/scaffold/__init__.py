@@ -31,11 +31,14 @@ class Kind:
         The function of :mod:`sedbench.testing` that checks it.
     run : tuple of str
         Lines that run it once it is installed.
+    note : str
+        What they print, where that is not plain.
     """
 
     summary: str
     contract: str
     run: tuple[str, ...]
+    note: str = ""
 
 
 KINDS = {
@@ -67,7 +70,10 @@ KINDS = {
     "metric": Kind(
         "how soon after an onset the scores rise",
         "metric_contract",
-        ("sedbench show @NAME@",),
+        ("sedbench run -m energy -m random",),
+        "The last line prints @NAME@ of each row in a table beneath the board: shown, never\n"
+        "ranked. With `--json` it stands under `extra_metrics`. Results that were measured before\n"
+        "get it too, since it is worked out from what they kept.\n",
     ),
 }
 
@@ -114,6 +120,7 @@ def create(name: str, kind: str, folder: Path) -> list[Path]:
         "YEAR": str(datetime.now(UTC).year),
     }
     words["RUN"] = "".join(f"    {_filled(line, words)}\n" for line in chosen.run)
+    words["NOTE"] = f"\n{_filled(chosen.note, words)}" if chosen.note else ""
     source = Path("src") / module
     places = {
         "common/pyproject.toml": Path("pyproject.toml"),

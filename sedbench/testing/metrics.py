@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sedbench.protocol.extra import PER_PAIR, Unusable, ask, build, counts
 from sedbench.spec import NAME
-from sedbench.testing.checks import Contract, Skipped, check, need
+from sedbench.testing.checks import Broken, Contract, Skipped, check, need
 from sedbench.types import MetricInfo
 
 OVER = ("scores", "masks", "corpus", "model")
@@ -60,10 +61,14 @@ class MetricContract(Contract):
 
     def call(self, given: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Hand over what the function asks for."""
-        function = self.factory()
-        wanted = inspect.signature(function).parameters
-        found = function(**{name: given[name] for name in wanted if name in given})
-        return np.asarray(found, np.float64)
+        return ask(self.made(), given)
+
+    def made(self) -> Callable[..., Any]:
+        """The function, with the defaults of the metric's parameters."""
+        try:
+            return build(self.info, self.factory)
+        except Unusable as error:
+            raise Broken(str(error)) from error
 
     @check("its metadata is whole")
     def declared(self) -> None:
@@ -77,11 +82,9 @@ class MetricContract(Contract):
     @check("the factory returns a function, whose parameters are things that there are")
     def function(self) -> None:
         """Read its signature."""
-        made = self.factory()
-        if self.info.over in ("corpus", "model"):
+        made, known = self.made(), self.inputs()
+        if self.info.over not in PER_PAIR:
             raise Skipped(f"a metric over the {self.info.over} has no value a pair")
-        need(callable(made), f"the factory returns a {type(made).__name__}, which is no function")
-        known = self.inputs()
         for name, parameter in inspect.signature(made).parameters.items():
             need(
                 name in known or parameter.default is not inspect.Parameter.empty,
@@ -155,12 +158,3 @@ class MetricContract(Contract):
             f"the truth scores {one:g} and noise {two:g}, and higher_is_better is "
             f"{self.info.higher_is_better}",
         )
-
-
-def counts(mask: NDArray[Any], truth: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """True positives, false positives and false negatives of each pair."""
-    return {
-        "tp": (mask & truth).sum(1),
-        "fp": (mask & ~truth).sum(1),
-        "fn": (~mask & truth).sum(1),
-    }

@@ -64,6 +64,16 @@ def test_each_kind_is_a_whole_package(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_its_readme_has_what_to_type(kind, tmp_path):
+    create("my-thing", kind, tmp_path / "my-thing")
+    text = (tmp_path / "my-thing" / "README.md").read_text()
+    for line in ("sedbench test @NAME@", *KINDS[kind].run):
+        assert f"\n    {line.replace('@NAME@', 'my-thing')}\n" in text
+    assert ("`extra_metrics`" in text) == (kind == "metric")
+    assert "\n\n\n" not in text and "@" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_listed_and_keeps_its_contract(kind, tmp_path):
     create("my-thing", kind, tmp_path / "my-thing")
     registry, distribution = load(tmp_path / "my-thing")
@@ -166,16 +176,58 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# A model is trained and a soundbank drawn from before anything can be run on them.
+SMALL = """
+name = "small"
+version = 1
+title = "Small"
+summary = "a few clips"
+licence = "CC0"
+reason = "To run what was written."
+model = "{model}"
+soundbank = "{bank}"
+sample_rate = 16000
+duration = 4.0
+classes = ["{first}", "{second}"]
+
+[truth]
+primary = "extent"
+
+[soundscapes]
+seed = 1
+event_counts = [1]
+event_duration = ["const", 0.8]
+event_time = ["uniform", 0.0, 3.0]
+snr = ["const", 20.0]
+ref_db = ["const", -50.0]
+backgrounds = ["{background}"]
+"""
+SPLITS = {"train": 40, "validation": 12, "test": 12}
+TASKS = {
+    "model": {
+        "model": "my-model", "bank": "procedural", "background": "room_hum",
+        "first": "Alarm_bell_ringing", "second": "Vacuum_cleaner",
+    },
+    "soundbank": {
+        "model": "logmel-cnn", "bank": "my-soundbank", "background": "hum",
+        "first": "Beep", "second": "Hiss",
+    },
+}  # fmt: skip
+ON_A_SMALL_TASK = [
+    ("soundscapes", "generate", "small/task.toml"),
+    ("train", "classifier", "-t", "small/task.toml"),
+    ("run", "-m", "energy", "-t", "small/task.toml", "--json"),
+]
 RUNS = {
     "method": [("run", "-m", "my-method", "--limit", "8")],
     "detector": [("run", "-m", "my-detector", "--limit", "8")],
-    "model": [("show", "my-model")],
-    "soundbank": [("show", "my-soundbank")],
+    "model": [("show", "my-model"), *ON_A_SMALL_TASK],
+    "soundbank": [("show", "my-soundbank"), *ON_A_SMALL_TASK],
     "task": [
         ("soundscapes", "generate", "my-task"),
         ("run", "-m", "energy", "-t", "my-task", "--limit", "4"),
     ],
-    "metric": [("show", "my-metric")],
+    "metric": [("show", "my-metric"), ("run", "-m", "energy", "--limit", "8", "--json")],
 }
 
 
@@ -186,12 +238,22 @@ def test_each_kind_installs_tests_and_runs_untouched(kind, fresh):
     shutil.rmtree(fresh / name, ignore_errors=True)
     _in(fresh, bin_ / "sedbench", "new-plugin", name, "--kind", kind)
     _in(fresh, bin_ / "pip", "install", "-q", "-e", name)
+    if kind in TASKS:
+        shutil.rmtree(fresh / "small", ignore_errors=True)
+        (fresh / "small").mkdir()
+        text = SMALL.format(**TASKS[kind])
+        for split, clips in SPLITS.items():
+            text += f'\n[splits.{split}]\nindex = "{split}.csv"\nclips = {clips}\n'
+        (fresh / "small" / "task.toml").write_text(text)
     try:
         assert name in _in(fresh, bin_ / "sedbench", "list")
         _in(fresh, bin_ / "sedbench", "test", name)
         _in(fresh / name, bin_ / "python", "-m", "pytest", "-q")
-        for line in RUNS[kind]:
-            _in(fresh, bin_ / "sedbench", *line)
+        said = [_in(fresh, bin_ / "sedbench", *line) for line in RUNS[kind]]
+        if kind == "metric":
+            [result] = json.loads(said[-1])["results"]
+            figure = result["extra_metrics"][name]
+            assert figure["value"] is not None and figure["distribution"] == name, figure
     finally:
         _in(fresh, bin_ / "pip", "uninstall", "-q", "-y", name)
 

@@ -16,6 +16,7 @@ from sedbench import hookspecs, info, testing, types
 from sedbench.cli.new_plugin import KINDS as OFFERED
 from sedbench.registry import KINDS, BrokenPlugin
 from sedbench.scaffold import KINDS as WRITTEN
+from sedbench.schema import result_schema
 from sedbench.testing.methods import MethodContract
 
 DOC = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -78,6 +79,24 @@ def test_the_code_runs_as_it_stands():
     assert network(torch.zeros(2, rate)).shape == (2, len(classes))
     for check in list(room["contract"])[:3]:  # type: ignore[call-overload]
         check()
+    found = []
+    room["sedbench_register_metrics"](lambda *offer: found.append(offer))  # type: ignore[operator]
+    assert testing.metric_contract(*found[0]).failed == []
+
+
+def test_everything_that_a_metric_can_ask_for_is_documented():
+    rows = re.findall(r"^\| (`.*?) \|.*?\| \(pairs", TEXT, re.M)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    info = types.MetricInfo("x", "y")
+    assert told == set(testing.metric_contract(info, object).inputs())
+
+
+def test_what_a_figure_of_a_metric_holds_is_documented():
+    rule = result_schema()["properties"]["extra_metrics"]["additionalProperties"]
+    assert rule["required"] == list(rule["properties"])
+    section = TEXT.partition("## A metric\n")[2].partition("\n## ")[0]
+    for name in {*rule["properties"]} - {"low", "high", "higher_is_better", "over"}:
+        assert f"`{name}`" in section, name
 
 
 def test_the_wrapper_for_transformers_runs_on_a_network_of_that_shape():

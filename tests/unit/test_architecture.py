@@ -39,7 +39,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "comparison files hookspecs methods modules progress scaffold schema sources spec stats "
         "usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
-        "answers contenders items results score_files testing",
+        "answers contenders extra items results score_files testing",
         "examples faithfulness leaderboard lookup randomisation report runner splits streamed "
         "teacher trainer versus work",
         "api learn",

@@ -191,6 +191,24 @@ def test_without_the_classifiers_weights_nothing_starts(world: World) -> None:
     assert "sedbench train classifier" in caught.value.hint
 
 
+def test_a_classifier_that_detects_nothing_on_test_gives_a_result_without_figures(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from sedbench.models import weights
+
+    (heard,) = runner.run(world.work())
+    validation, _ = results.read_items(world.work().path(world.method()), heard)
+    monkeypatch.setattr(runner, "_validation", lambda *_: validation)
+    (path,) = (world.folder / "data").rglob("classifier*.safetensors")
+    weights.save(path, {"gain": torch.zeros(2)}, {"validation": {}})  # p is one half
+    (result,) = runner.run(world.work())
+    assert (result.status, result.reason, result.resolution) == ("ok", "", None)
+    assert result.pairs["scored"] == 0
+    assert {r["value"] for r in result.scores if r["view"] == "localisation"} == {None}
+
+
 def test_results_come_in_the_order_of_the_methods(world: World) -> None:
     names = ["c", "a", "b"]
     methods = [world.method(Picky, name) for name in names]
