@@ -266,12 +266,32 @@ def ranks(
     [3, 1, 1]
     """
     found = np.asarray(values, np.float64)
-    scatter = np.asarray(replicates, np.float64)
     keys: Sequence[Hashable] = range(found.size) if same is None else same
-    distinct: dict[Hashable, int] = {}
-    for row in np.argsort(-found, kind="stable").tolist():
-        if np.isfinite(found[row]):
-            distinct.setdefault(keys[row], row)  # the highest of identical ones speaks for them
+    distinct = _distinct(found, keys)
+    order = list(distinct.values())
+    apart = told_apart(found, replicates, keys, alpha=alpha)[np.ix_(order, order)]
+    beaten = np.logical_or.accumulate(np.triu(apart), axis=1).sum(0)
+    rank = {key: 1 + int(beaten[place]) for place, key in enumerate(distinct)}
+    return [rank[keys[row]] if np.isfinite(found[row]) else None for row in range(found.size)]
+
+
+def told_apart(
+    values: ArrayLike,
+    replicates: ArrayLike,
+    same: Sequence[Hashable] | None = None,
+    *,
+    alpha: float = ALPHA,
+) -> NDArray[np.bool_]:
+    """Say of every two methods whether they are told apart; see :func:`ranks`.
+
+    Returns
+    -------
+    ndarray, shape (methods, methods), bool
+        Symmetric. False for identical methods, and where a value is undefined.
+    """
+    found, scatter = np.asarray(values, np.float64), np.asarray(replicates, np.float64)
+    keys: Sequence[Hashable] = range(found.size) if same is None else same
+    distinct = _distinct(found, keys)
     order = list(distinct.values())
     # Differences are worked out in the order of the values, the higher one first.
     pairs = list(combinations(range(len(order)), 2))
@@ -279,12 +299,21 @@ def ranks(
         paired(*(found[order[i]] for i in pair), *(scatter[order[i]] for i in pair)).p
         for pair in pairs
     ]
-    told_apart = np.zeros((len(order), len(order)), bool)
+    apart = np.zeros((len(order) + 1,) * 2, bool)  # the last one: undefined
     for (above, below), p in zip(pairs, holm(tested).tolist(), strict=True):
-        told_apart[above, below] = p <= alpha
-    beaten = np.logical_or.accumulate(told_apart, axis=1).sum(0)
-    rank = {key: 1 + int(beaten[place]) for place, key in enumerate(distinct)}
-    return [rank[keys[row]] if np.isfinite(found[row]) else None for row in range(found.size)]
+        apart[above, below] = apart[below, above] = p <= alpha
+    place = {key: i for i, key in enumerate(distinct)}
+    rows = [place[keys[i]] if np.isfinite(found[i]) else len(order) for i in range(found.size)]
+    return np.asarray(apart[np.ix_(rows, rows)])
+
+
+def _distinct(values: NDArray[np.float64], keys: Sequence[Hashable]) -> dict[Hashable, int]:
+    """From the highest value down; the highest of identical methods speaks for them."""
+    distinct: dict[Hashable, int] = {}
+    for row in np.argsort(-values, kind="stable").tolist():
+        if np.isfinite(values[row]):
+            distinct.setdefault(keys[row], row)
+    return distinct
 
 
 @dataclass(frozen=True)

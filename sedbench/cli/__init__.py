@@ -9,7 +9,7 @@
     run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py
     faithfulness.py  randomisation.py
     leaderboard.py  schema.py  new_plugin.py  checking.py (test, with from_path.py)
-    evaluate.py  completion.py  doctor.py  env.py
+    evaluate.py  completion.py  doctor.py  env.py  report.py
 
 This module imports click and nothing heavier, so that ``sedbench --help`` answers at once.
 No plugin can add a verb: a plugin must not be able to break the command line.
@@ -32,6 +32,7 @@ VERBS = {
     "sensitivity": ("sensitivity", "Show what a method's threshold decides."),
     "faithfulness": ("faithfulness", "Mask the frames that methods find; ask the classifier."),
     "randomisation": ("randomisation", "Make the classifier random; ask methods again."),
+    "report": ("report", "Write results as one page, and as figures to print."),
     "list": ("listing", "List methods, models, tasks, soundbanks, metrics and plugins."),
     "show": ("show", "Show everything about one name."),
     "evaluate": ("evaluate", "Score a detector alone: segments, events, PSDS."),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -182,6 +182,7 @@ def iter_rendered(
     jobs: int = 1,
     progress: Progress | None = None,
     classes: Sequence[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[Rendered]:
     """The clips of a split, in the index's order, from the cache or rendered now.
 
@@ -201,6 +202,8 @@ def iter_rendered(
         Called with (clips done, clips in all).
     classes : sequence of str, optional
         Rows of the truths; the task's classes unless given.
+    only : collection of str, optional
+        Ids of the clips that are wanted; all of them unless given.
 
     Raises
     ------
@@ -228,6 +231,8 @@ def iter_rendered(
         conditions=task.conditions,
     )
     clips = task.clips(split, fold)[:limit]
+    if only is not None:
+        clips = tuple(clip for clip in clips if clip.id in only)
     rendered = _in_order(clips, bank, bank_factory, settings, jobs)
     for done, clip in enumerate(rendered, 1):
         if progress is not None:

@@ -103,7 +103,7 @@ def page(held: Mapping[str, Any]) -> str:
         "css": (assets / "board.css").read_text(encoding="utf-8"),
         "js": (assets / "board.js").read_text(encoding="utf-8"),
         "choices": _choices(held["boards"]),
-        "boards": "\n".join(_board(board) for board in held["boards"]),
+        "boards": "\n".join(section(board) for board in held["boards"]),
         "published": _published(held["published"]),
     }
     for name, part in parts.items():
@@ -130,7 +130,15 @@ def _choices(boards: Sequence[Row]) -> str:
     )
 
 
-def _board(board: Row) -> str:
+def section(board: Row) -> str:
+    """One table of a board with its drawings.
+
+    Parameters
+    ----------
+    board : mapping
+        One of the ``boards`` that ``leaderboard.json`` holds. Rows without files have no column
+        of links.
+    """
     rows, rest = board["rows"], board["unranked"]
     name = f"{board['task']} {board['model']}"
     told = [
@@ -168,7 +176,7 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[Row], first: in
     )
     linked = Column("files", _links, lambda r: r["measured"], kind="word")
     at = next(i for i, column in enumerate(columns) if column is _IOU)
-    whole = [*columns[:at], method, *columns[at:], linked]
+    whole = [*columns[:at], method, *columns[at:], *([linked] if "result" in rows[0] else [])]
     heads = "".join(
         f'<th scope="col" aria-sort="{_sorted(column)}" data-first="{column.first}" '
         f'class="{column.kind}"><button type="button">{column.head}</button></th>'

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sedbench.leaderboard.claims import Known
 from sedbench.leaderboard.entries import RESULTS, Entry
 from sedbench.leaderboard.ranking import Standing, headline
 from sedbench.report.columns import record
 from sedbench.results import Result
+
+if TYPE_CHECKING:
+    from sedbench.tasks import TaskSpec
 
 _FIXED = "percentile@"
 FIGURES: dict[str, tuple[str, dict[str, str]]] = {
@@ -60,12 +63,29 @@ def _board(
     entries: Sequence[Entry], standings: Mapping[str, Standing], known: Known
 ) -> dict[str, Any]:
     ordered = sorted(entries, key=lambda e: (_order(e.result), e.name))
-    ranked = [e for e in ordered if standings[e.name].rank is not None]
-    rest = [e for e in ordered if standings[e.name].rank is None]
-    result = (ranked or rest)[0].result
-    task = known.task(result.task)
-    alike = Counter(e.result.equals for e in ranked if e.result.equals)
-    facts = ranked[0].result if ranked else None
+    told = [(e.result, standings[e.name], _files(e)) for e in ordered]
+    return board(told, known.task)
+
+
+def board(
+    told: Sequence[tuple[Result, Standing, Mapping[str, Any]]],
+    task_of: Callable[[str], TaskSpec | None],
+) -> dict[str, Any]:
+    """One table in plain values.
+
+    Parameters
+    ----------
+    told : sequence of (Result, Standing, mapping)
+        In the order they are shown in; the mapping says what else a row holds.
+    task_of : callable
+        Name to the task, or None.
+    """
+    ranked = [each for each in told if each[1].rank is not None]
+    rest = [each for each in told if each[1].rank is None]
+    result = (ranked or rest)[0][0]
+    task = task_of(result.task)
+    alike = Counter(r.equals for r, _, _ in ranked if r.equals)
+    facts = ranked[0][0] if ranked else None
     return {
         "task": result.task,
         "title": task.title if task is not None else result.task,
@@ -79,8 +99,8 @@ def _board(
         "clips": facts.pairs.get("clips") if facts is not None else None,
         "groups": facts.pairs.get("groups") if facts is not None else None,
         "unranked_classes": sorted(_unranked_classes(facts)) if facts is not None else [],
-        "rows": [_row(e, standings[e.name], alike) for e in ranked],
-        "unranked": [_row(e, standings[e.name], alike) for e in rest],
+        "rows": [_row(*each, alike) for each in ranked],
+        "unranked": [_row(*each, alike) for each in rest],
     }
 
 
@@ -93,8 +113,9 @@ def _unranked_classes(result: Result) -> Iterable[str]:
     return (name for name, ok in result.pairs.get("classes_ranked", {}).items() if not ok)
 
 
-def _row(entry: Entry, standing: Standing, alike: Mapping[str, int]) -> dict[str, Any]:
-    result = entry.result
+def _row(
+    result: Result, standing: Standing, more: Mapping[str, Any], alike: Mapping[str, int]
+) -> dict[str, Any]:
     own = {name: _figure(result, metric, **w) for name, (metric, w) in FIGURES.items()}
     fixed = sorted(
         {r["policy"] for r in result.scores if str(r["policy"]).startswith(_FIXED)}
@@ -114,15 +135,18 @@ def _row(entry: Entry, standing: Standing, alike: Mapping[str, int]) -> dict[str
         "cost": _cost(result),
         "resolution": result.resolution,
         "measured": str(result.provenance.get("started", ""))[:10],
-        "result": f"{RESULTS}/{entry.name}",
-        "items": None if result.items is None else f"{RESULTS}/{_items(entry)}",
-        "digest": entry.digest,
+        **more,
     }
 
 
-def _items(entry: Entry) -> str:
-    assert entry.result.items is not None
-    return f"{entry.name.rpartition('/')[0]}/{entry.result.items['file']}"
+def _files(entry: Entry) -> dict[str, Any]:
+    """Where a row's files lie, and the digest that was recorded of them."""
+    folder, held = f"{RESULTS}/{entry.name}".rpartition("/")[0], entry.result.items
+    return {
+        "result": f"{RESULTS}/{entry.name}",
+        "items": None if held is None else f"{folder}/{held['file']}",
+        "digest": entry.digest,
+    }
 
 
 def _figure(result: Result, metric: str, **wanted: str) -> dict[str, float | None] | None:

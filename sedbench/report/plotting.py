@@ -16,7 +16,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sedbench.errors import UsageError
 from sedbench.files import write_atomic
@@ -70,20 +70,28 @@ def colours(n: int) -> list[str]:
     return ["#" + "".join(f"{round(255 * part):02x}" for part in hue) for hue in hues]
 
 
+COLUMN = 88.0
+"""Width of a journal's column in millimetres."""
+
+
 @contextmanager
-def drawing(width: float, height: float) -> Iterator[Figure]:
+def drawing(
+    width: float, height: float, *, layout: Literal["constrained"] | None = "constrained"
+) -> Iterator[Figure]:
     """An empty figure in the house style, to be drawn and saved inside.
 
     Parameters
     ----------
     width, height : float
-        Millimetres; a column of a journal is about 88 wide, a page 180.
+        Millimetres; a column of a journal is :data:`COLUMN` wide, a page 180.
+    layout : {"constrained", None}
+        None where every axes is put in its place by hand.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
-        yield Figure(figsize=(width / _MM, height / _MM), layout="constrained")
+        yield Figure(figsize=(width / _MM, height / _MM), layout=layout)
 
 
 def check_format(path: Path) -> str:
@@ -112,9 +120,20 @@ def save(figure: Figure, path: Path) -> None:
     DataError
         The file cannot be written.
     """
-    ending = check_format(path)
+    write_atomic(path, encoded(figure, check_format(path)))
+
+
+def encoded(figure: Figure, ending: str) -> bytes:
+    """A figure as the content of a file; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+        Within :func:`drawing`: its settings decide the bytes.
+    ending : {"png", "svg", "pdf"}
+    """
     # The date would make every file another one.
     dated = {"svg": "Date", "pdf": "CreationDate"}.get(ending)
     out = io.BytesIO()
     figure.savefig(out, format=ending, dpi=DPI, metadata={dated: None} if dated else None)
-    write_atomic(path, out.getvalue())
+    return out.getvalue()

@@ -18,10 +18,17 @@ from sedbench.report.plotting import colours, drawing, save
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 LOSS = 0.05
 """IoU that may be lost for a threshold still to count as good."""
+
+HEADS = (
+    *("best\nat", "IoU\nthere", "F1\nthere", f"lost within\n±{REACH}"),
+    *(f"loses < {number(LOSS)}\nover", "validation\nchose", "IoU\nthere"),
+)
+"""Of the table, beside the method."""
 
 _AXES = {
     "percentile": "percentile of the clip's frame scores",
@@ -45,37 +52,64 @@ def draw(curves: Mapping[str, Sensitivity], paths: Sequence[Path], title: str = 
     title : str
         What was measured.
     """
-    policy = next(iter(curves.values())).policy
     height = max(_HEIGHT, 20 + _HEIGHT * len(curves) / _MOST)
     with drawing(_WIDTH, height) as figure:
-        axes = figure.add_subplot()
-        for colour, (name, curve) in zip(colours(len(curves)), curves.items(), strict=True):
-            for band, line, shade in ((curve.iou, "-", 0.16), (curve.f1, "--", 0.05)):
-                axes.fill_between(
-                    curve.at, band.low, band.high, color=colour, alpha=shade, linewidth=0
-                )
-                axes.plot(
-                    curve.at,
-                    band.value,
-                    line,
-                    color=colour,
-                    label=name if band is curve.iou else None,
-                )
-            marks = [round(at) - 1 for at in dict.fromkeys(curve.chosen)]
-            axes.plot(curve.at[marks], curve.iou.value[marks], "o", color=colour, markersize=3.5)
-        axes.set(
-            xlim=(0, 100),
-            ylim=(0, 1),
-            xlabel=f"threshold ({_AXES[policy]})",
-            ylabel="IoU (solid), F1 (dashed)",
-        )
-        if any(curve.chosen for curve in curves.values()):
-            axes.plot([], [], "o", color="0.4", markersize=3.5, label="chosen on\nvalidation")
+        axes = paint(figure, curves, dict(zip(curves, colours(len(curves)), strict=True)))
         if title:
             axes.set_title(title, loc="left")
         figure.legend(loc="outside right upper")
         for path in paths:
             save(figure, path)
+
+
+def paint(
+    figure: Figure, curves: Mapping[str, Sensitivity], palette: Mapping[str, str], *,
+    bands: bool = True,
+) -> Any:  # fmt: skip
+    """Draw the curves, without a legend.
+
+    Parameters
+    ----------
+    figure : Figure
+        An empty one.
+    curves : mapping of str to Sensitivity
+        A curve a method, all of one policy.
+    palette : mapping of str to str
+        A colour a method.
+    bands : bool
+        Draw the intervals, too.
+
+    Returns
+    -------
+    Axes
+    """
+    policy = next(iter(curves.values())).policy
+    axes = figure.add_subplot()
+    for name, curve in curves.items():
+        colour = palette[name]
+        for band, line, shade in ((curve.iou, "-", 0.16), (curve.f1, "--", 0.05)):
+            if bands:
+                axes.fill_between(
+                    curve.at, band.low, band.high, color=colour, alpha=shade, linewidth=0
+                )
+            axes.plot(
+                curve.at,
+                band.value,
+                line,
+                color=colour,
+                label=name if band is curve.iou else None,
+            )
+        marks = [round(at) - 1 for at in dict.fromkeys(curve.chosen)]
+        axes.plot(curve.at[marks], curve.iou.value[marks], "o", color=colour, markersize=3.5)
+    axes.set(
+        xlim=(0, 100),
+        ylim=(0, 1),
+        xlabel=f"threshold ({_AXES[policy]})",
+        ylabel="IoU (solid), F1 (dashed)",
+    )
+    if any(curve.chosen for curve in curves.values()):
+        axes.plot([], [], "o", color="0.4", markersize=3.5, label="chosen on\nvalidation")
+    return axes
 
 
 def tables(curves: Mapping[str, Sensitivity], about: str) -> Group:
@@ -89,12 +123,10 @@ def tables(curves: Mapping[str, Sensitivity], about: str) -> Group:
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("method", overflow="fold")
-    heads = ("best\nat", "IoU\nthere", "F1\nthere", f"lost within\n±{REACH}",
-             f"loses < {number(LOSS)}\nover", "validation\nchose", "IoU\nthere")  # fmt: skip
-    for head in heads:
+    for head in HEADS:
         table.add_column(head, justify="right", no_wrap=True)
     for name, curve in sorted(curves.items(), key=lambda item: -item[1].iou.value[item[1].best]):
-        table.add_row(*map(Text, (folded(name, _NAME), *_cells(curve))))
+        table.add_row(*map(Text, (folded(name, _NAME), *cells(curve))))
     policy = next(iter(curves.values())).policy
     lines = [
         about,
@@ -107,7 +139,8 @@ def tables(curves: Mapping[str, Sensitivity], about: str) -> Group:
     return Group(*parts, *(Text(line, style="dim") for line in lines))
 
 
-def _cells(curve: Sensitivity) -> tuple[str, ...]:
+def cells(curve: Sensitivity) -> tuple[str, ...]:
+    """What the table says of a curve, beneath :data:`HEADS`."""
     best = curve.best
     if not curve.chosen:
         own = (number(curve.iou.value[best]), number(curve.f1.value[best]))
