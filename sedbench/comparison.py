@@ -20,6 +20,7 @@ Conventions
   Interval and p may disagree near the edge where the replicates are skewed.
 - Several differences are tested at once by *Holm's* method. Rows that are identical by
   construction make one hypothesis, not several.
+- Ranks compare every two methods; they are adjusted otherwise (:mod:`sedbench.ranks`).
 - The *detectable* difference is the smallest true difference that such a test (two-sided, 5 %,
   before Holm) would find with 80 % probability: ``(z(0.975) + z(0.80)) x sd = 2.80 x sd``, with
   the standard deviation of the paired replicates as the standard error.
@@ -39,7 +40,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import NormalDist
 from typing import Literal
 
@@ -222,98 +222,6 @@ def verdict(
     if adjusted_p > alpha:
         return "undecided"
     return "better" if difference.value > 0 else "worse"
-
-
-def ranks(
-    values: ArrayLike,
-    replicates: ArrayLike,
-    same: Sequence[Hashable] | None = None,
-    *,
-    alpha: float = ALPHA,
-) -> list[int | None]:
-    """Rank methods so that none is placed above another without evidence.
-
-    Every two methods are compared (:func:`paired`), all comparisons of the table adjusted
-    together (:func:`holm`). A method's rank is 1 plus the number of methods above it that are
-    told apart from it, or from one between the two. So ranks follow the order of the values; of
-    two methods that are told apart the better one has the smaller rank; and two that share a
-    rank cannot be told apart. Two with different ranks may still not be told apart: that
-    relation is not transitive.
-
-    Parameters
-    ----------
-    values : array_like, shape (methods,)
-        Higher is better; NaN where undefined.
-    replicates : array_like, shape (methods, replicates)
-        From the same resamples for all.
-    same : sequence of hashable, (methods,), optional
-        Methods with the same key are identical by construction: they share a rank, and count
-        as one method for the ranks of the others and for Holm's method.
-    alpha : float
-
-    Returns
-    -------
-    list of int or None, (methods,)
-        None where the value is undefined.
-
-    Examples
-    --------
-    Two that differ by less than they scatter share the first rank:
-
-    >>> scatter = np.random.default_rng(0).normal(0, 0.01, (3, 999))
-    >>> values = np.array([0.50, 0.90, 0.91])
-    >>> ranks(values, values[:, None] + scatter)
-    [3, 1, 1]
-    """
-    found = np.asarray(values, np.float64)
-    keys: Sequence[Hashable] = range(found.size) if same is None else same
-    distinct = _distinct(found, keys)
-    order = list(distinct.values())
-    apart = told_apart(found, replicates, keys, alpha=alpha)[np.ix_(order, order)]
-    beaten = np.logical_or.accumulate(np.triu(apart), axis=1).sum(0)
-    rank = {key: 1 + int(beaten[place]) for place, key in enumerate(distinct)}
-    return [rank[keys[row]] if np.isfinite(found[row]) else None for row in range(found.size)]
-
-
-def told_apart(
-    values: ArrayLike,
-    replicates: ArrayLike,
-    same: Sequence[Hashable] | None = None,
-    *,
-    alpha: float = ALPHA,
-) -> NDArray[np.bool_]:
-    """Say of every two methods whether they are told apart; see :func:`ranks`.
-
-    Returns
-    -------
-    ndarray, shape (methods, methods), bool
-        Symmetric. False for identical methods, and where a value is undefined.
-    """
-    found, scatter = np.asarray(values, np.float64), np.asarray(replicates, np.float64)
-    keys: Sequence[Hashable] = range(found.size) if same is None else same
-    distinct = _distinct(found, keys)
-    order = list(distinct.values())
-    # Differences are worked out in the order of the values, the higher one first.
-    pairs = list(combinations(range(len(order)), 2))
-    tested = [
-        paired(*(found[order[i]] for i in pair), *(scatter[order[i]] for i in pair)).p
-        for pair in pairs
-    ]
-    apart = np.zeros((len(order) + 1,) * 2, bool)  # the last one: undefined
-    for (above, below), p in zip(pairs, holm(tested).tolist(), strict=True):
-        apart[above, below] = apart[below, above] = p <= alpha
-    place = {key: i for i, key in enumerate(distinct)}
-    rows = [place[keys[i]] if np.isfinite(found[i]) else len(order) for i in range(found.size)]
-    return np.asarray(apart[np.ix_(rows, rows)])
-
-
-def _distinct(values: NDArray[np.float64], keys: Sequence[Hashable]) -> dict[Hashable, int]:
-    """From the highest value down; the highest of identical methods speaks for them."""
-    distinct: dict[Hashable, int] = {}
-    for row in np.argsort(-values, kind="stable").tolist():
-        if np.isfinite(values[row]):
-            distinct.setdefault(keys[row], row)
-    return distinct
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ about the same pairs as the rest. Everything else is shown with the reason.
 
 Ranks go by the headline, the mean IoU over the pairs of the localisation view at the thresholds
 chosen on validation. Methods that cannot be told apart share a rank
-(:func:`sedbench.comparison.ranks`): paired differences in every replicate of the crossed
-bootstrap, Holm's correction over the table, 5 %.
+(:func:`sedbench.ranks.ranks`): paired differences in every replicate of the crossed bootstrap,
+adjusted for all pairs of the table, 5 %.
 
 A *control* is no competitor: it shows what a figure means, for instance that an answer does not
 depend on what the model learnt, or how high a score can be. Its ``kind`` or ``supervision`` says
@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.comparison import ranks, twins
+from sedbench.comparison import twins
 from sedbench.errors import DataError
 from sedbench.leaderboard.claims import Known, stale
 from sedbench.leaderboard.entries import Entry
@@ -40,6 +40,7 @@ from sedbench.protocol.moments import LOCALISATION
 from sedbench.protocol.pairs import Views
 from sedbench.protocol.records import Row
 from sedbench.protocol.replicates import measure
+from sedbench.ranks import ranks
 from sedbench.report.columns import record
 from sedbench.results import Result, read_items
 from sedbench.stats import RESAMPLES

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.comparison import ranks, told_apart
 from sedbench.contenders import (
     Contender,
     check_same_pairs,
@@ -34,6 +33,7 @@ from sedbench.progress import Progress
 from sedbench.protocol.decisions import Decisions
 from sedbench.protocol.sensitivity import Sensitivity
 from sedbench.protocol.strata import Levels
+from sedbench.ranks import ranks, told_apart
 from sedbench.report.breakdowns import Breakdown, Job, breakdowns, figures, kinds
 from sedbench.report.placings import Placings, placings
 from sedbench.results import Result

@@ -3,7 +3,7 @@
 Ranks come from the bootstrap: in each replicate the methods are ranked by their figure (1 is the
 best, equals share the mean of their places), and the diagram shows the mean rank and where 95 %
 of the ranks lie. Whether two methods are told apart is *not* read off the ranks: it is the paired
-test of :mod:`sedbench.comparison` on the figures themselves, adjusted for all pairs of methods.
+test of :mod:`sedbench.ranks` on the figures themselves, adjusted for all pairs of methods.
 
 A *bar* joins methods side by side of which no two are told apart. That relation is not transitive:
 bars overlap. One that lies within another is left out.
@@ -16,14 +16,12 @@ diagram; the test there is another one, on ranks over data sets).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.comparison import ALPHA
 from sedbench.stats import percentile_interval
 from sedbench.types import BoolArray
 
@@ -69,7 +67,7 @@ def placings(
     same : sequence of hashable, (methods,)
         Methods with the same key are identical.
     apart : ndarray, shape (methods, methods), bool
-        From :func:`sedbench.comparison.told_apart`.
+        From :func:`sedbench.ranks.told_apart`.
     """
     from scipy.stats import rankdata
 
@@ -86,15 +84,6 @@ def placings(
     return Placings(
         tuple(rows), drawn.mean(1)[at], low[at], high[at], tuple(bars(apart)), len(keys)
     )
-
-
-def decidable(distinct: int, resamples: int) -> bool:
-    """Whether so many methods could be told apart at all.
-
-    The smallest p of ``B`` replicates is ``1 / (B + 1)``. Holm's method multiplies the smallest of
-    all by the number of comparisons; where even that exceeds the level, nothing is ever found.
-    """
-    return math.comb(distinct, 2) / (resamples + 1) <= ALPHA
 
 
 def bars(apart: BoolArray) -> list[tuple[int, int]]:

@@ -12,7 +12,6 @@ from sedbench.report.columns import number
 from sedbench.report.drawings import BANDS, CURVES, Drawing, told
 from sedbench.report.gathered import Gathered
 from sedbench.report.inline import inline
-from sedbench.report.placings import decidable
 from sedbench.report.sensitivity import HEADS, cells
 
 Drawings = Mapping[str, Drawing]
@@ -36,13 +35,6 @@ def notes(gathered: Gathered) -> list[str]:
             "Doubt: some of these results were measured before the task changed. Run the methods "
             "again to compare."
         )
-    placed = gathered.placings
-    if placed is not None and not decidable(placed.distinct, gathered.resamples):
-        found.append(
-            f"Doubt: {placed.distinct} methods make {math.comb(placed.distinct, 2)} comparisons, "
-            f"more than {gathered.resamples:,} bootstrap replicates can decide at 5 %, so that "
-            "nothing is told apart here. Name fewer methods to see who is."
-        )
     limited = results[0].limited
     if limited is not None:
         found.append(f"Limited: the first {limited} test clips only. Shown, and not ranked.")
@@ -62,8 +54,9 @@ def placings(gathered: Gathered, drawings: Drawings, palette: Palette) -> str:
         f"Dots: mean rank of each method over {gathered.resamples:,} bootstrap replicates of "
         "clips and source groups (1 is the best); grey lines: where 95 % of its ranks lie. "
         "Blue bars join methods of which no two can be told apart: a paired, two-sided bootstrap "
-        "test of the difference in mean IoU, at 5 %, by Holm’s method over all pairs of "
-        "methods. Of two without a common bar, the two or a pair between them were told apart. "
+        "test of the difference in mean IoU, at 5 %, adjusted for all pairs of methods (step-down, "
+        "the largest studentised difference). Of two without a common bar, the two or a pair "
+        "between them were told apart. "
         "The number before a name is its rank on the board."
     )
     said = "".join(f"<li>{escape(line)}</li>" for line in told(gathered, gathered.placings))

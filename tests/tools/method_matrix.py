@@ -62,9 +62,10 @@ asked about a clip of each family, so this is what happens and not what was hope
 `cnn14-head` are built with fewer channels for it, all families with random weights.
 
 **What is passed once.** All classes of a clip share masks and passes. On a frozen trunk
-(`yamnet-head`), what it says of a masked clip is kept in the cache folder (2.6 MB a clip for segments of
-0.2 s): another head, and another method that cuts the clip alike, reads it. In a result `forward` and
-`seconds` count as if it had been passed anew; `cpu_seconds` are what the run took.
+(`yamnet-head`), what it says of a masked clip is kept in the cache folder (2.6 MB a clip for
+segments of 0.2 s): another head, and another method that cuts the clip alike, reads it. In a
+result `forward` and `seconds` count as if it had been passed anew; `cpu_seconds` are what the run
+took.
 """
 
 

@@ -36,8 +36,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "errors info types",
-        "comparison files hookspecs methods modules progress scaffold schema sources spec stats "
-        "usage workers",
+        "comparison files hookspecs methods modules progress ranks scaffold schema sources spec "
+        "stats usage workers",
         "data environment metrics models protocol refs registry taskfile tasks",
         "answers contenders extra items results score_files testing",
         "examples faithfulness leaderboard lookup randomisation report runner splits streamed "

@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from sedbench.comparison import (
     Difference,
     detectable,
     holm,
     paired,
-    ranks,
     spread,
     twins,
     verdict,
@@ -166,56 +164,6 @@ def test_verdicts() -> None:
     assert verdict(told(0.2), 0.051) == "undecided"
     assert verdict(told(0.0), 0.001, identical=True) == "identical"
     assert verdict(told(math.nan), math.nan) == "undefined"
-
-
-METHODS = st.integers(1, 7).flatmap(
-    lambda n: st.tuples(
-        hnp.arrays(float, n, elements=st.floats(0, 1).map(lambda v: round(v, 2))),
-        hnp.arrays(float, n, elements=st.sampled_from([0.001, 0.05, 0.3])),
-        st.integers(0, 99),
-    )
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(METHODS)
-def test_ranks_follow_the_values_and_part_what_is_told_apart(
-    drawn: tuple[np.ndarray, np.ndarray, int],
-) -> None:
-    values, widths, seed = drawn
-    noise = np.random.default_rng(seed).normal(size=(len(values), 399))
-    scatter = values[:, None] + widths[:, None] * noise
-    found = ranks(values, scatter)
-    assert min(found) == 1 and max(found) <= len(values)
-    pairs = list(combinations(range(len(values)), 2))
-    adjusted = holm([paired(values[i], values[j], scatter[i], scatter[j]).p for i, j in pairs])
-    for (i, j), p in zip(pairs, adjusted, strict=True):
-        if values[i] != values[j]:
-            assert (found[i] <= found[j]) == (values[i] > values[j]) or found[i] == found[j]
-        if p <= 0.05:
-            assert (found[i] < found[j]) == (values[i] > values[j])
-
-
-def test_ranks_of_a_table_that_can_be_worked_out() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.01, (4, 999))
-    values = np.array([0.5, 0.9, 0.91, math.nan])
-    assert ranks(values, values[:, None] + noise) == [3, 1, 1, None]
-    # B may be anything: A and C are told apart all the same, so C comes second even beside B.
-    values = np.array([0.9, 0.8, 0.7])
-    noise = np.random.default_rng(0).normal(size=(3, 999)) * np.array([[0.01], [0.2], [0.01]])
-    assert ranks(values, values[:, None] + noise) == [1, 1, 2]
-
-
-def test_identical_rows_share_a_rank_and_count_once() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.01, (4, 999))
-    values = np.array([0.9, 0.9, 0.5, 0.2])
-    scatter = values[:, None] + noise
-    scatter[1] = scatter[0]
-    assert ranks(values, scatter) == [1, 1, 3, 4]
-    assert ranks(values, scatter, [0, 0, 2, 3]) == [1, 1, 2, 3]
-    # Identical but for rounding, with another row in between: still one row.
-    values[1], scatter[1] = 0.1, scatter[1] - 0.8
-    assert ranks(values, scatter, [0, 0, 2, 3]) == [1, 1, 2, 3]
 
 
 def test_spread_over_seeds() -> None:

@@ -131,8 +131,8 @@ def test_a_row_holds_what_the_result_says_and_where_it_lies(board, known):
 
 
 def test_methods_that_cannot_be_told_apart_share_a_rank(board, known):
-    twin(board, "noisy-a", noisy(1, 0.6))
-    twin(board, "noisy-b", noisy(2, 0.6))
+    twin(board, "noisy-a", noisy(1, 1.0))
+    twin(board, "noisy-b", noisy(2, 1.0))
     held = built(board, known)
     a, b = row(held, "noisy-a"), row(held, "noisy-b")
     assert a["figures"]["iou"]["value"] != b["figures"]["iou"]["value"]

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sedbench.comparison import ranks, told_apart
 from sedbench.contenders import Contender
 from sedbench.protocol import Scored, evaluate, quantise
 from sedbench.protocol.decisions import Decisions, decide
 from sedbench.protocol.replicates import measure
+from sedbench.ranks import ranks, told_apart
 from sedbench.report.clip_drawing import intervals, spoken
 from sedbench.report.drawings import Drawing, wrapped
 from sedbench.report.extremes import extremes
 from sedbench.report.gathered import Gathered
 from sedbench.report.inline import inline, lighter, rules
-from sedbench.report.placings import bars, decidable, placings
+from sedbench.report.placings import bars, placings
 from sedbench.report.provenance import facts
 from sedbench.report.sounds import BANDS, RANGE_DB, Sound, data_uri, envelope, log_mel
 from sedbench.results import Result
@@ -254,11 +254,3 @@ def test_provenance_is_said_in_full() -> None:
     assert told["environment.packages"] == "numpy 2" and told["params.x"] == "1"
     assert told["thresholds.none.percentile"] == "60.0" and told["seed"] == "3"
     assert told["started"].startswith("2026") and "limited" not in told
-
-
-def test_too_many_methods_for_the_replicates() -> None:
-    assert decidable(32, 10_000) and not decidable(33, 10_000)
-    # What it says is so: clearly apart, and not told apart.
-    scatter = np.arange(4.0)[:, None] + np.random.default_rng(0).normal(0, 1e-3, (4, 99))
-    assert decidable(3, 99) and told_apart(range(3), scatter[:3]).any()
-    assert not decidable(4, 99) and not told_apart(range(4), scatter).any()
