@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def train(
     resume: bool = True,
     progress: Progress | None = None,
     root: Path | None = None,
+    recipe: Path | None = None,
 ) -> Trained:
     """Train one variant of a model on a task, or a method on top of its classifier.
 
@@ -63,6 +65,8 @@ def train(
     progress : Progress, optional
     root : Path, optional
         Where the weights go; the data folder unless given.
+    recipe : Path, optional
+        A TOML file that is laid over the model's own recipe of that variant.
 
     Returns
     -------
@@ -90,6 +94,10 @@ def train(
     if not getattr(known.get("models", family).info, "trains", True):
         raise UsageError(f"{family!r} has nothing to train", "it knows its classes already")
     method = _method(what, family, known)
+    if method is not None and recipe is not None:
+        raise UsageError(
+            f"{method.info.name!r} takes no recipe", "variants of a model do; leave it out"
+        )
     fold = check_fold(task_spec, fold)
     task_spec.check_drawn("train", "validation")
     ref = find_model(
@@ -103,7 +111,8 @@ def train(
     bank = find_bank(task_spec, known).factory
     named = method.spec if method is not None else what
     settings: dict[str, Any] = {
-        "command": training_line(named, family, label_of(task_spec.called), seed, fold),
+        "command": training_line(named, family, label_of(task_spec.called), seed, fold)
+        + (f" --recipe {shlex.quote(recipe.name)}" if recipe is not None else ""),
         "commit": str(commit_state().get("commit") or "unknown"),
         "progress": progress if progress is not None else Quiet(),
         "jobs": jobs or default_jobs(),
@@ -112,7 +121,7 @@ def train(
     }
     if method is not None:
         return teacher.train_method(task_spec, bank, ref, method, **settings)
-    return trainer.train_variant(task_spec, bank, ref, what, **settings)
+    return trainer.train_variant(task_spec, bank, ref, what, recipe=recipe, **settings)
 
 
 def _method(what: str, family: str, known: Registry) -> MethodRef | None:

@@ -21,6 +21,7 @@ from sedbench.examples import examples
 from sedbench.files import cache_root, fingerprint
 from sedbench.models import training, weights
 from sedbench.models.contract import Classifier, trainable
+from sedbench.models.recipes import overridden
 from sedbench.models.store import pick_device, seeded
 from sedbench.progress import Progress, Steps
 from sedbench.refs import ModelRef
@@ -58,6 +59,7 @@ def train_variant(
     jobs: int = 1,
     resume: bool = True,
     root: Path | None = None,
+    recipe: Path | None = None,
 ) -> Trained:
     """Train one variant and keep its weights.
 
@@ -78,11 +80,15 @@ def train_variant(
         Go on from an interrupted training.
     root : Path, optional
         Where the weights go; the data folder unless given.
+    recipe : Path, optional
+        A TOML file that is laid over the family's recipe; see :mod:`sedbench.models.recipes`.
 
     Raises
     ------
     UnknownNameError
         The family has no such variant.
+    UsageError
+        The recipe cannot be read, or does not suit what is trained.
     DataError
         The task has no training or validation split.
     """
@@ -90,7 +96,10 @@ def train_variant(
         raise UnknownNameError.of(f"variant of {model.name!r}:", variant, model.variants)
     turn = rotation(task, model, variant)
     handle = model.handle()
-    family, recipe = handle.family, handle.family.recipe(variant)
+    family, how = handle.family, handle.family.recipe(variant)
+    if recipe is not None:
+        how = overridden(how, recipe, variant, model.variants)
+    how.augment.check(hasattr(family, "trainable"))
     with seeded(model.seed):
         net = trainable(family, variant, task.classes, task.sample_rate)
     learn = examples(task, turn.blocks("train"), bank, net, jobs, progress)
@@ -101,19 +110,19 @@ def train_variant(
             [task.fingerprint(), bank().fingerprint(), RENDERER_VERSION],
             [model.name, variant, model.seed, model.fold, model.pretrained],
             model.code(variant),
-            training.recipe_facts(recipe),
+            training.recipe_facts(how),
         ]
     )
     checkpoint = cache_root() / "training" / f"{key}.safetensors"
     if not resume:
         checkpoint.unlink(missing_ok=True)
-    steps = -(-len(learn.features) // recipe.batch)
+    steps = -(-len(learn.features) // how.batch)
     name = weights.stem(variant, model.seed, model.fold)
-    progress.start(f"train {name}", recipe.epochs * steps)
+    progress.start(f"train {name}", how.epochs * steps)
     with one_thread():  # the same bits whatever the machine's number of processors
         report = training.train(
             net,
-            recipe,
+            how,
             learn,
             check,
             seed=model.seed,
@@ -126,10 +135,10 @@ def train_variant(
     progress.finish()
     card = {
         **facts(task, model, variant),
-        "recipe": training.recipe_facts(recipe),
+        "recipe": training.recipe_facts(how),
         "best_epoch": report.best_epoch,
         "epochs": len(report.log),
-        "validation": _shipped_scores(handle.family, report, task, variant, check, recipe),
+        "validation": _shipped_scores(handle.family, report, task, variant, check, how),
         "command": command,
         "commit": commit,
         "log": list(report.log),

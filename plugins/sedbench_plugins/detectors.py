@@ -16,6 +16,7 @@ import numpy as np
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
 from sedbench.types import Answer, Cost, FrameScores, MethodInfo, Param, Query
+from sedbench_plugins.poolings import POOLINGS
 
 if TYPE_CHECKING:
     from sedbench.models.store import ModelHandle
@@ -25,11 +26,11 @@ FW_WS = MethodInfo(
     summary="framewise detector trained on clip labels",
     reference=(
         "Wang, Li & Metze, ICASSP 2019, arXiv 1810.09050; "
-        "with pooling=max as in Dumpis & Virtanen 2026, arXiv 2605.23293"
+        "with pooling=max as in Dumpis & Virtanen 2026, arXiv 2605.23293; "
+        "auto after McFee, Salamon & Bello, IEEE/ACM TASLP 26, 2018, arXiv 1804.10070; "
+        "self-attention after Miyazaki et al., ICASSP 2020"
     ),
-    params=(
-        Param("pooling", "linear", "pooling over time that it was trained with", ("linear", "max")),
-    ),
+    params=(Param("pooling", "linear", "pooling over time that it was trained with", POOLINGS),),
     kind="detector",
     supervision="weak",
     needs=frozenset({"detector"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,6 +35,12 @@ from sedbench.cli.streams import reserved_stdout
     metavar="auto|cpu|cuda",
     help="Where the network is trained.",
 )
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A TOML file; what it says goes before the model's own recipe.",
+)
 @click.option("--jobs", type=COUNT, metavar="J", help="Processes that render the clips.")
 @click.option(
     "--resume/--fresh",
@@ -47,6 +54,7 @@ def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
       sedbench show MODEL              what can be trained, and what has been
       sedbench train classifier --task TASK --seed 3
       sedbench train VARIANT --model MODEL --task TASK --fresh
+      sedbench train VARIANT --recipe mine.toml
       sedbench train METHOD --model MODEL --task TASK --seed 3
 
     WHAT is one of the model's variants, or a method that learns. The weights land in the

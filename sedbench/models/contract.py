@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sedbench.errors import NotApplicable
+from sedbench.models.augment import Augment
+
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,13 @@ class Recipe:
     positive_weight : float
         Weight of an active target in the loss: most targets are inactive, and decisions are
         made at one half.
+    ema : float
+        Decay of an exponential moving average of the weights, which is then what is validated
+        and kept; 0 for none.
+    precision : {"float32", "bfloat16"}
+        Of the forward pass in training; validation is in single precision.
+    augment : Augment
+        What is done to training examples; nothing unless given.
     """
 
     labels: Literal["clip", "frame"] = "clip"
@@ -182,6 +192,9 @@ class Recipe:
     patience: int = 8
     smoothing: float = 0.0
     positive_weight: float = 1.0
+    ema: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    augment: Augment = field(default_factory=Augment)
 
 
 @runtime_checkable

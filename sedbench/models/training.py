@@ -5,8 +5,8 @@ validation: clip micro F1 for clip labels, frame IoU at 0.5 for frame labels. A 
 is trained on clip labels never reads frame labels; they are a function that is not called.
 
 A checkpoint is written after every epoch by atomic rename. The order of the clips is a
-function of seed and epoch, and the learning rate a function of the step, so a resumed
-training ends with the same bits as one that was never interrupted.
+function of seed and epoch, and the learning rate and what is done to the clips functions of the
+step, so a resumed training ends with the same bits as one that was never interrupted.
 
 References
 ----------
@@ -15,9 +15,9 @@ References
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sedbench.errors import DataError
-from sedbench.files import write_atomic
+from sedbench.models import checkpoint as checkpoints
+from sedbench.models.augment import augmented
+from sedbench.models.averaging import Average
 from sedbench.models.contract import Classifier, Recipe
 from sedbench.models.scoring import clip_scores, frame_iou
 
@@ -152,12 +154,13 @@ def train(
         model,
         recipe,
         len(training.features),
-        lambda rows, _: _loss(model, training, frames, rows, recipe, device),
+        lambda rows, step: _loss(model, training, frames, rows, recipe, device, (seed, step)),
         lambda: validate(model, validation, recipe, device),
         figure=lambda entry: entry.get("frame_iou", entry["micro_f1"]),  # frames where learnt
         seed=seed,
         checkpoint=checkpoint,
         resume=resume,
+        ema=recipe.ema,
         on_epoch=on_epoch,
         on_step=on_step,
     )
@@ -175,6 +178,7 @@ def fit(
     checkpoint: Path,
     resume: bool = True,
     seen: int | None = None,
+    ema: float = 0.0,
     on_epoch: Callable[[Mapping[str, float]], None] = lambda _: None,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -196,6 +200,8 @@ def fit(
     seed, checkpoint, resume
     seen : int, optional
         Clips an epoch, drawn anew for each; all of them unless given.
+    ema : float
+        Decay of the average of the weights that is scored and kept; 0 for none.
     on_epoch, on_step : callable
     """
     model.train()
@@ -205,8 +211,9 @@ def fit(
     steps = math.ceil(min(seen or clips, clips) / recipe.batch)
     log: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
+    average = Average(model, ema) if ema else None
     if resume and checkpoint.exists():
-        log, best = _restore(checkpoint, model, optimiser)
+        log, best = checkpoints.restore(checkpoint, model, optimiser, average)
     for epoch in range(len(log), recipe.epochs):
         if log and len(log) - 1 - _best(log, figure) >= recipe.patience:
             break
@@ -219,11 +226,14 @@ def fit(
             for group in optimiser.param_groups:
                 group["lr"] = rate
             total += _descend(model, optimiser, loss(rows, done))
+            if average is not None:
+                average.step(model, done)
             on_step(done + 1)
-        log.append({"epoch": epoch, "loss": total / steps, "learning_rate": rate, **score()})
-        if _best(log, figure) == epoch:
-            best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        _checkpoint(checkpoint, model, optimiser, log, best)
+        with average.shown(model) if average is not None else nullcontext():
+            log.append({"epoch": epoch, "loss": total / steps, "learning_rate": rate, **score()})
+            if _best(log, figure) == epoch:
+                best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+        checkpoints.write(checkpoint, model, optimiser, log, best, average)
         on_epoch(log[-1])
     model.load_state_dict(best)
     return Report(best, _best(log, figure), tuple(log))
@@ -244,17 +254,26 @@ def _loss(  # noqa: PLR0917 - what a loop's body holds
     rows: NDArray[np.int64],
     recipe: Recipe,
     device: str,
+    draw: tuple[int, int],
 ) -> Tensor:
     x = torch.from_numpy(examples.features[rows].astype(np.float32)).to(device)
-    if frames is None:
-        out, wanted = model.logits(x), examples.clip_labels[rows]
-    else:
-        out, wanted = model.frame_logits(x), frames[rows]
+    wanted = examples.clip_labels[rows] if frames is None else frames[rows]
     target = torch.from_numpy(wanted.astype(np.float32)).to(device)
+    if recipe.augment:
+        x, target = augmented(x, target, recipe.augment, draw)
+    with _precision(recipe, device):
+        out = model.logits(x) if frames is None else model.frame_logits(x)
+    out = out.float()
     if recipe.smoothing:
         target = target * (1 - 2 * recipe.smoothing) + recipe.smoothing
     weight = torch.tensor(recipe.positive_weight, device=device)
     return nn.functional.binary_cross_entropy_with_logits(out, target, pos_weight=weight)
+
+
+def _precision(recipe: Recipe, device: str) -> AbstractContextManager[Any]:
+    if recipe.precision == "float32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, getattr(torch, recipe.precision))
 
 
 @torch.no_grad()
@@ -281,51 +300,6 @@ def _best(log: list[dict[str, float]], figure: Callable[[Mapping[str, float]], f
     return max(range(len(log)), key=lambda i: (figure(log[i]), -i))
 
 
-def _checkpoint(
-    path: Path,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    log: list[dict[str, float]],
-    best: Mapping[str, Tensor],
-) -> None:
-    from safetensors.torch import save
-
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"best.{k}": v for k, v in best.items()}
-    for i, slot in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
-    content = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    write_atomic(path, save(content, metadata={"log": json.dumps(log)}))
-
-
-def _restore(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            log = json.loads(file.metadata()["log"])
-        model.load_state_dict(_under("model.", tensors))
-        state: dict[int, dict[str, Any]] = {}
-        for key, value in _under("optimiser.", tensors).items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise DataError(
-            f"cannot resume from {path}: {str(error).splitlines()[0]}",
-            "start again with --fresh",
-        ) from error
-    return log, _under("best.", tensors)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights as they come back from a file in half precision."""
     return {k: v.half().float() if v.is_floating_point() else v for k, v in state.items()}
@@ -339,5 +313,10 @@ def told(entry: Mapping[str, float]) -> str:
 
 
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:
-    """Tell the recipe as plain JSON values, for cards and cache keys."""
-    return asdict(recipe)
+    """Tell the recipe as plain JSON values, for cards and cache keys.
+
+    What is off is left out, so that a recipe without it is told as ever.
+    """
+    facts, off = asdict(recipe), asdict(Recipe())
+    options = ("ema", "precision", "augment")
+    return {k: v for k, v in facts.items() if k not in options or v != off[k]}

@@ -38,7 +38,14 @@ def test_options_reach_the_trainer(cli, api, trained):
         "device": "cpu",
         "jobs": 2,
         "resume": False,
+        "recipe": None,
     }
+
+
+def test_a_recipe_of_ones_own_is_a_path(cli, api, trained):
+    api.answers["train"] = trained
+    cli("train", "classifier", "--recipe", "mine.toml")
+    assert api.calls[0][2]["recipe"] == Path("mine.toml")
 
 
 def test_a_task_in_folds_is_trained_in_every_rotation_or_in_one(cli, api, trained):

@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from sedbench.errors import DataError, NotApplicable, UnknownNameError
+from sedbench_plugins.cnn14 import HEAD
 from sedbench_plugins.cnn14.asset import PUBLISHED, Asset
-from sedbench_plugins.cnn14.family import POOLINGS, Cnn14Family, Cnn14HeadFamily
+from sedbench_plugins.cnn14.family import Cnn14Family, Cnn14HeadFamily
 from sedbench_plugins.cnn14.frontend import LogMelDecibels, Resample
 from sedbench_plugins.cnn14.labels import class_indices, display_names
 from sedbench_plugins.cnn14.models import Cnn14, Cnn14Head, Pretrained
@@ -204,7 +205,7 @@ def test_an_unknown_variant_is_answered_with_the_nearest() -> None:
         Cnn14Family(NARROW).recipe("classifier")
 
 
-@pytest.mark.parametrize("variant", [None, *POOLINGS])
+@pytest.mark.parametrize("variant", [None, *HEAD.variants])
 def test_every_relu_is_a_module_that_is_used_once_and_not_in_place(variant: str | None) -> None:
     net = network(variant or "classifier", head=variant is not None)
     relus = [m for m in net.modules() if isinstance(m, nn.ReLU)]
@@ -249,7 +250,7 @@ def test_the_trunk_is_frozen_even_in_training_mode() -> None:
     }
 
 
-@pytest.mark.parametrize("variant", [None, *POOLINGS])
+@pytest.mark.parametrize("variant", [None, *HEAD.variants])
 def test_the_folded_network_answers_the_same(variant: str | None) -> None:
     net = network(variant or "classifier", head=variant is not None)
     before = copy.deepcopy(net.state_dict())

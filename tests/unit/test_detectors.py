@@ -16,6 +16,7 @@ from sedbench.models.store import ModelHandle, initialise
 from sedbench.types import FrameGrid, Query
 from sedbench_plugins.detectors import FW_SS, FW_WS, build_strong, build_weak
 from sedbench_plugins.logmel_cnn import INFO, build
+from sedbench_plugins.poolings import POOLINGS
 
 CLASSES = ("Dog", "Cat", "Blender")
 GRID = FrameGrid(1.0, 0.1)
@@ -66,6 +67,8 @@ def query(clips: int, *pairs: tuple[int, int]) -> Query:
     [
         (build_weak("linear"), "fw-ws-linear"),
         (build_weak("max"), "fw-ws-max"),
+        (build_weak("attention"), "fw-ws-attention"),
+        (build_weak("self-attention"), "fw-ws-self-attention"),
         (build_strong(), "fw-ss"),
     ],
 )
@@ -131,7 +134,16 @@ def test_parameters() -> None:
         build_weak(**spec.resolve(spec.parse("fw-ws[pooling=max]"), FW_WS)).variant == "fw-ws-max"
     )
     with pytest.raises(UsageError):
-        spec.resolve(spec.parse("fw-ws[pooling=attention]"), FW_WS)
+        spec.resolve(spec.parse("fw-ws[pooling=median]"), FW_WS)
     assert (FW_WS.supervision, FW_SS.supervision) == ("weak", "strong")
-    for pooling in ("linear", "max"):
+    assert set(POOLINGS) == set(FW_WS.params[0].choices)
+    for pooling in POOLINGS:
         assert build_weak(pooling).variant in INFO.variants
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_pooling_without_weights_says_how_to_train_it(pooling: str) -> None:
+    with pytest.raises(MissingDataError) as caught:
+        build_weak(pooling).answer(query(1, (0, 1)), empty_handle())
+    line = f"sedbench train fw-ws-{pooling} --model logmel-cnn --task toy --seed 0"
+    assert line in caught.value.hint

@@ -14,7 +14,7 @@ from torch import nn
 from sedbench.errors import UnknownNameError
 from sedbench.models.store import initialise
 from sedbench_plugins.logmel_cnn import INFO, build
-from sedbench_plugins.logmel_cnn.network import LinearSoftmaxPool, LogmelCnn, MaxPool
+from sedbench_plugins.logmel_cnn.network import LogmelCnn
 
 CLASSES = tuple(f"class {i}" for i in range(10))
 RATE = 16000
@@ -129,28 +129,6 @@ def test_cam_hirescam_and_unrectified_grad_cam_are_the_frame_logits() -> None:
         torch.testing.assert_close(hires_cam * count + bias, frames[c])
         torch.testing.assert_close(grad_cam * count + bias, frames[c])
     assert bands > 1  # the identity holds although frequency is averaged too
-
-
-def test_linear_softmax_pooling_is_its_formula() -> None:
-    p = torch.tensor([[[0.9, 0.1, 0.5], [0.2, 0.2, 0.2]]])
-    pooled = torch.sigmoid(LinearSoftmaxPool()(torch.logit(p)))
-    expected = torch.tensor([[(0.81 + 0.01 + 0.25) / 1.5, 0.2]])
-    torch.testing.assert_close(pooled, expected)
-
-
-def test_linear_softmax_pooling_is_finite_at_the_ends() -> None:
-    frames = torch.tensor([[[-200.0, -200.0], [200.0, 200.0]]], requires_grad=True)
-    pooled = LinearSoftmaxPool()(frames)
-    assert torch.isfinite(pooled).all()
-    assert pooled[0, 0] < -10 < 10 < pooled[0, 1]
-    pooled.sum().backward()
-    assert frames.grad is not None
-    assert torch.isfinite(frames.grad).all()
-
-
-def test_max_pooling_takes_the_largest() -> None:
-    frames = torch.tensor([[[0.5, -1.0, 3.0], [-2.0, -3.0, -2.5]]])
-    assert MaxPool()(frames).tolist() == [[3.0, -2.0]]
 
 
 @pytest.mark.parametrize("variant", INFO.variants)

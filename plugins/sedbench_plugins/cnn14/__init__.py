@@ -14,6 +14,7 @@ from sedbench import hookimpl
 from sedbench.hookspecs import Register
 from sedbench.types import ModelInfo, Param
 from sedbench_plugins.cnn14.asset import FETCH, PUBLISHED, Asset
+from sedbench_plugins.poolings import PARTS, VARIANTS
 
 if TYPE_CHECKING:
     from sedbench_plugins.cnn14.family import Cnn14Family, Cnn14HeadFamily
@@ -44,7 +45,8 @@ HEAD = ModelInfo(
     summary="a linear head trained on frozen PANNs CNN14, and its framewise detectors",
     reference=f"{_REFERENCE}; head as in Dumpis & Virtanen 2026, arXiv 2605.23293",
     params=(Param("seed", 0, "which of the trained weights to use", minimum=0, maximum=2**31 - 1),),
-    variants=("classifier", "fw-ws-linear", "fw-ws-max", "fw-ss"),
+    variants=VARIANTS,
+    parts=PARTS,
     pretrained=((PUBLISHED.name, PUBLISHED.sha256),),
     fetch=FETCH,
     source=published,

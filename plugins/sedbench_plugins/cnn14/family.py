@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+from pathlib import Path
 
 from sedbench.errors import NotApplicable, UnknownNameError
 from sedbench.models.contract import Recipe
+from sedbench.models.recipes import read
 from sedbench_plugins.cnn14.asset import PUBLISHED, Asset
-from sedbench_plugins.cnn14.models import (
-    Cnn14,
-    Cnn14Head,
-    HeadTraining,
-    LinearSoftmaxPool,
-    MaxPool,
-)
-
-POOLINGS: dict[str, type[nn.Module] | None] = {
-    "classifier": None,
-    "fw-ws-linear": LinearSoftmaxPool,
-    "fw-ws-max": MaxPool,
-    "fw-ss": MaxPool,
-}
+from sedbench_plugins.cnn14.models import Cnn14, Cnn14Head, HeadTraining
 
 
 class Cnn14Family:
@@ -65,11 +53,14 @@ class Cnn14HeadFamily:
         self.asset = asset
 
     def build(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> Cnn14Head:
-        """Build the whole network with random weights, trunk and head."""
-        if variant not in POOLINGS:
-            raise UnknownNameError.of("variant of 'cnn14-head':", variant, POOLINGS)
-        pooling = POOLINGS[variant]
-        return Cnn14Head(classes, sample_rate, None if pooling is None else pooling(), self.asset)
+        """Build the whole network with random weights, trunk and head.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such variant.
+        """
+        return Cnn14Head(classes, sample_rate, variant, self.asset)
 
     def trainable(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> HeadTraining:
         """Build an untrained head on the pretrained trunk.
@@ -84,11 +75,5 @@ class Cnn14HeadFamily:
         return HeadTraining(whole.eval())
 
     def recipe(self, variant: str) -> Recipe:
-        """How each variant is trained: alike, but for the labels."""
-        return Recipe(
-            labels="frame" if variant == "fw-ss" else "clip",
-            epochs=30,
-            batch=32,
-            learning_rate=2e-3,
-            weight_decay=1e-4,
-        )
+        """How each variant is trained."""
+        return read(Path(__file__).parent / "recipes.toml", variant)

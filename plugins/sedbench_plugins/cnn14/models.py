@@ -3,8 +3,9 @@
 ``Cnn14`` ends in the rows of the published output layer that belong to the task's labels.
 ``Cnn14Head`` ends in a linear layer of its own. As explained classifier that layer stands on
 the clip's embedding, as in the study; as framewise detector on the embedding of each frame,
-and the frame logits are then pooled over time. ``HeadTraining`` is what training sees of it:
-frames of the trunk, computed once a clip, go in, and only the linear layer is learnt.
+and the frame logits are then pooled over time (:mod:`sedbench_plugins.poolings`).
+``HeadTraining`` is what training sees of it: frames of the trunk, computed once a clip, go in, and
+only the linear layer and what its pooling has to learn are learnt.
 
 Time
 ----
@@ -19,8 +20,6 @@ References
    recognition", IEEE/ACM TASLP 28, 2020, arXiv 1912.10211.
 .. [2] Dumpis, Virtanen, "Evaluating the Temporal Detection Capability of Integrated
    Gradients Applied on Sound Classifier", arXiv 2605.23293, 2026.
-.. [3] Y. Wang, J. Li, F. Metze, "A comparison of five multiple instance learning pooling
-   functions for sound event detection with weak labeling", ICASSP 2019.
 """
 
 from __future__ import annotations
@@ -47,24 +46,7 @@ from sedbench_plugins.cnn14.frontend import (
 )
 from sedbench_plugins.cnn14.labels import class_indices
 from sedbench_plugins.cnn14.network import STRIDE, Body
-
-
-class MaxPool(nn.Module):
-    """Clip logit = the largest frame logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        return frames.amax(-1)
-
-
-class LinearSoftmaxPool(nn.Module):
-    """Clip probability = sum p^2 / sum p over the frame probabilities p; as a logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        p = torch.sigmoid(frames)
-        clip = p.square().sum(-1) / p.sum(-1).clamp_min(1e-7)
-        return torch.logit(clip.clamp(1e-6, 1 - 1e-6))
+from sedbench_plugins.poolings.lookup import pooling
 
 
 class Pretrained(Classifier):
@@ -190,9 +172,9 @@ class Cnn14Head(Pretrained):
     ----------
     classes : tuple of str
     sample_rate : int
-    pooling : torch.nn.Module or None
-        From frame logits (batch, classes, frames) to clip logits. None pools the frames as
-        CNN14 itself does, before there are classes.
+    variant : str
+        What pools the frame logits; the explained classifier pools the frames as CNN14 itself
+        does, before there are classes.
     asset : Asset
     """
 
@@ -200,14 +182,18 @@ class Cnn14Head(Pretrained):
         self,
         classes: tuple[str, ...],
         sample_rate: int,
-        pooling: nn.Module | None,
+        variant: str = "classifier",
         asset: Asset = PUBLISHED,
     ) -> None:
         super().__init__(classes, sample_rate, asset)
         self.head = nn.Linear(self.body.width, len(classes))
         nn.init.xavier_uniform_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.pooling = pooling
+        self.pooling = (
+            None
+            if variant == "classifier"
+            else pooling(variant, self.body.width, len(classes), "cnn14-head")
+        )
 
     def logits(self, features: Tensor) -> Tensor:
         """Clip logits (batch, classes)."""
@@ -220,7 +206,9 @@ class Cnn14Head(Pretrained):
     def clips(self, frames: Tensor) -> Tensor:
         """Clip logits (batch, classes) of the trunk's frames (batch, width, frames)."""
         if self.pooling is not None:
-            return self.pooling(self.each(frames))  # type: ignore[no-any-return]
+            embeddings = self.body.frame_embeddings(frames)
+            each = self.head(embeddings).transpose(1, 2)
+            return self.pooling(each, embeddings.transpose(1, 2))  # type: ignore[no-any-return]
         return self.head(self.body.clip_embedding(frames))  # type: ignore[no-any-return]
 
     def each(self, frames: Tensor) -> Tensor:
@@ -256,7 +244,7 @@ class HeadTraining(Classifier):
     def __init__(self, whole: Cnn14Head) -> None:
         super().__init__()
         self.classes, self.sample_rate = whole.classes, whole.sample_rate
-        self.head = whole.head
+        self.head, self.pooling = whole.head, whole.pooling
         self._whole = (whole,)  # in a tuple, which torch does not look into
 
     @property

@@ -1,7 +1,7 @@
 """Model ``logmel-cnn``: a small convolutional network on a log-mel spectrogram.
 
 Its variants share one trunk: a clip classifier that averages over time, and framewise
-detectors trained on clip labels (``fw-ws-linear``, ``fw-ws-max``) or frame labels (``fw-ss``).
+detectors trained on clip labels (``fw-ws-<pooling>``) or frame labels (``fw-ss``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
 from sedbench.types import ModelInfo, Param
+from sedbench_plugins.poolings import PARTS, VARIANTS
 
 if TYPE_CHECKING:
     from sedbench.models.contract import ModelFamily
@@ -24,7 +25,8 @@ INFO = ModelInfo(
         "trained from scratch on each task"
     ),
     params=(Param("seed", 0, "which of the trained weights to use", minimum=0, maximum=2**31 - 1),),
-    variants=("classifier", "fw-ws-linear", "fw-ws-max", "fw-ss"),
+    variants=VARIANTS,
+    parts=PARTS,
     weights=Path(__file__).parent / "weights",
 )
 

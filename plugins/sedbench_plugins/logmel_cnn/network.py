@@ -4,14 +4,12 @@ Shapes at 16 kHz and 10 s: waveform (batch, 160000) -> log-mel (batch, 64, 200),
 trunk (batch, 128, 100), 100 ms a frame -> frame logits (batch, classes, 100) -> clip logits.
 
 The classifier's clip logit is the *mean* of its frame logits, which is the same as a linear
-head behind global average pooling. The detectors keep the trunk and pool otherwise: linear
-softmax ``sum p^2 / sum p`` or the maximum over time.
+head behind global average pooling. The detectors keep the trunk and pool otherwise: see
+:mod:`sedbench_plugins.poolings`.
 
 References
 ----------
-.. [1] Y. Wang, J. Li, F. Metze, "A comparison of five multiple instance learning pooling
-   functions for sound event detection with weak labeling", ICASSP 2019.
-.. [2] B. Zhou et al., "Learning deep features for discriminative localization", CVPR 2016.
+.. [1] B. Zhou et al., "Learning deep features for discriminative localization", CVPR 2016.
 """
 
 from __future__ import annotations
@@ -19,15 +17,17 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sedbench.errors import UnknownNameError
 from sedbench.models.contract import Classifier, Layer, Recipe
 from sedbench.models.frontend import LogMel
+from sedbench.models.recipes import read
+from sedbench_plugins.poolings.lookup import pooling
 
 CHANNELS = (16, 32, 64, 128)
 POOLS = ((2, 2), (4, 1), (2, 1), (2, 1))  # (frequency, time)
@@ -42,32 +42,6 @@ class MeanPool(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Pool (batch, classes, frames) to (batch, classes)."""
         return frames.mean(-1)
-
-
-class MaxPool(nn.Module):
-    """Clip logit = the largest frame logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        return frames.amax(-1)
-
-
-class LinearSoftmaxPool(nn.Module):
-    """Clip probability = sum p^2 / sum p over the frame probabilities p; as a logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        p = torch.sigmoid(frames)
-        clip = p.square().sum(-1) / p.sum(-1).clamp_min(1e-7)
-        return torch.logit(clip.clamp(1e-6, 1 - 1e-6))
-
-
-POOLINGS: dict[str, type[nn.Module]] = {
-    "classifier": MeanPool,
-    "fw-ws-linear": LinearSoftmaxPool,
-    "fw-ws-max": MaxPool,
-    "fw-ss": MaxPool,
-}
 
 
 class Standardise(nn.Module):
@@ -94,11 +68,13 @@ class LogmelCnn(Classifier):
     classes : tuple of str
     sample_rate : int
         Hz.
-    pooling : torch.nn.Module
-        From frame logits (batch, classes, frames) to clip logits.
+    variant : str
+        What pools the frames: the mean of the classifier, or a detector's.
     """
 
-    def __init__(self, classes: tuple[str, ...], sample_rate: int, pooling: nn.Module) -> None:
+    def __init__(
+        self, classes: tuple[str, ...], sample_rate: int, variant: str = "classifier"
+    ) -> None:
         super().__init__()
         self.classes = classes
         self.sample_rate = sample_rate
@@ -118,22 +94,36 @@ class LogmelCnn(Classifier):
             before = channels
         self.trunk = nn.Sequential(blocks)
         self.head = nn.Conv1d(before, len(classes), 1)
-        self.pooling = pooling
+        self.pooling: nn.Module = (
+            MeanPool()
+            if variant == "classifier"
+            else pooling(variant, before, len(classes), "logmel-cnn")
+        )
 
     def features(self, waveform: Tensor) -> Tensor:
         """Log-mel spectrogram (batch, 64, frames)."""
         out: Tensor = self.front(waveform)
         return out
 
+    def embeddings(self, features: Tensor) -> Tensor:
+        """Embedding of each frame of 100 ms, (batch, 128, frames)."""
+        x = self.standardise(features)[:, None].contiguous(memory_format=torch.channels_last)
+        out: Tensor = self.trunk(x).mean(2)
+        return out
+
     def frame_logits(self, features: Tensor) -> Tensor:
         """Frame logits (batch, classes, frames of 100 ms)."""
-        x = self.standardise(features)[:, None].contiguous(memory_format=torch.channels_last)
-        out: Tensor = self.head(self.trunk(x).mean(2))
+        out: Tensor = self.head(self.embeddings(features))
         return out
 
     def logits(self, features: Tensor) -> Tensor:
         """Clip logits (batch, classes)."""
-        out: Tensor = self.pooling(self.frame_logits(features))
+        embeddings = self.embeddings(features)
+        frames = self.head(embeddings)
+        # The explained classifier's pooling is one of the modules that libraries follow, with
+        # one input as they expect.
+        of_mean = isinstance(self.pooling, MeanPool)
+        out: Tensor = self.pooling(frames) if of_mean else self.pooling(frames, embeddings)
         return out
 
     def feature_mean(self) -> Tensor:
@@ -190,18 +180,15 @@ class LogmelCnnFamily:
     """Builds the classifier and its detectors."""
 
     def build(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> LogmelCnn:
-        """Build an untrained network of one variant."""
-        if variant not in POOLINGS:
-            raise UnknownNameError.of("variant of 'logmel-cnn':", variant, POOLINGS)
-        model = LogmelCnn(classes, sample_rate, POOLINGS[variant]())
-        return _channels_last(model)
+        """Build an untrained network of one variant.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such variant.
+        """
+        return _channels_last(LogmelCnn(classes, sample_rate, variant))
 
     def recipe(self, variant: str) -> Recipe:
-        """How each variant is trained: alike, but for the labels."""
-        return Recipe(
-            labels="frame" if variant == "fw-ss" else "clip",
-            epochs=14,
-            batch=16,
-            learning_rate=5e-3,
-            positive_weight=2.0,
-        )
+        """How each variant is trained."""
+        return read(Path(__file__).parent / "recipes.toml", variant)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
 from sedbench.types import ModelInfo, Param
+from sedbench_plugins.poolings import PARTS, VARIANTS
 
 if TYPE_CHECKING:
     from sedbench.models.contract import ModelFamily
@@ -60,7 +61,8 @@ HEAD = ModelInfo(
     summary="linear head on YAMNet's frozen trunk, trained on each task's clips",
     reference=f"{REFERENCE}; frozen trunk as in Dumpis & Virtanen 2026, arXiv 2605.23293",
     params=(Param("seed", 0, "which of the trained heads to use", minimum=0, maximum=2**31 - 1),),
-    variants=("classifier", "fw-ws-linear", "fw-ws-max", "fw-ss"),
+    variants=VARIANTS,
+    parts=PARTS,
     weights=Path(__file__).parent / "weights",
     pretrained=PRETRAINED,
     fetch=FETCH,

@@ -1,33 +1,14 @@
-"""The two families: YAMNet as published, and heads on it.
-
-Recipes were chosen on the validation clips of ``domestic-real`` 1 (2,000 clips to learn from) by
-clip micro F1 alone, that of ``fw-ss`` too: classifier .75, linear softmax .84, maximum .82, frame
-labels .81. Balanced sampling and a weight on active targets moved it by no more than two seeds
-do, so both are left out. The pooled detectors need a first bias of -3: from 0 on, linear softmax
-stays at .57.
-"""
+"""The two families: YAMNet as published, and heads on it; ``recipes.toml`` trains them."""
 
 from __future__ import annotations
 
-from torch import nn
+from pathlib import Path
 
 from sedbench.errors import NotApplicable, UnknownNameError
 from sedbench.models.contract import Recipe
+from sedbench.models.recipes import read
 from sedbench_plugins.yamnet import asset
-from sedbench_plugins.yamnet.models import (
-    HeadTraining,
-    LinearSoftmaxPool,
-    MaxPool,
-    Yamnet,
-    YamnetHead,
-)
-
-POOLINGS: dict[str, type[nn.Module] | None] = {
-    "classifier": None,
-    "fw-ws-linear": LinearSoftmaxPool,
-    "fw-ws-max": MaxPool,
-    "fw-ss": MaxPool,
-}
+from sedbench_plugins.yamnet.models import HeadTraining, Yamnet, YamnetHead
 
 
 class YamnetFamily:
@@ -78,12 +59,14 @@ class YamnetHeadFamily:
         self.whole = whole
 
     def build(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> YamnetHead:
-        """Build the whole network with random weights, trunk and head."""
-        if variant not in POOLINGS:
-            raise UnknownNameError.of("variant of 'yamnet-head':", variant, POOLINGS)
-        pooling = POOLINGS[variant]
-        made = None if pooling is None else pooling()
-        return YamnetHead(classes, sample_rate, made, self.whole)
+        """Build the whole network with random weights, trunk and head.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such variant.
+        """
+        return YamnetHead(classes, sample_rate, variant, self.whole)
 
     def trainable(self, variant: str, classes: tuple[str, ...], sample_rate: int) -> HeadTraining:
         """Build an untrained head on the published trunk.
@@ -99,11 +82,4 @@ class YamnetHeadFamily:
 
     def recipe(self, variant: str) -> Recipe:
         """How each variant is trained."""
-        return Recipe(
-            labels="frame" if variant == "fw-ss" else "clip",
-            epochs=40 if variant == "classifier" else 30,
-            batch=64,
-            learning_rate=1e-2 if variant == "fw-ws-linear" else 3e-3,
-            weight_decay=0.3,
-            patience=40,  # an epoch takes half a second: the whole schedule is run
-        )
+        return read(Path(__file__).parent / "recipes.toml", variant)

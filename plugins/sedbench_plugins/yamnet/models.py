@@ -13,15 +13,14 @@ modules, is complete on ``YamnetHead`` (to 1e-6) and not on ``Yamnet``.
 ``YamnetHead`` ends in a linear layer of its own on standardised embeddings. As explained
 classifier the layer stands on the embedding averaged over frequency and time, so that class
 activation maps at the last layer are its frame logits; as framewise detector on the embedding of
-each frame, and the frame logits are pooled over time. ``HeadTraining`` is what training sees:
-frame embeddings, computed once a clip, go in, and only the linear layer is learnt.
+each frame, and the frame logits are pooled over time (:mod:`sedbench_plugins.poolings`).
+``HeadTraining`` is what training sees: frame embeddings, computed once a clip, go in, and only
+the linear layer and what its pooling has to learn are learnt.
 
 References
 ----------
 .. [1] M. Plakal, D. Ellis, "YAMNet", in the TensorFlow model garden, 2019 (Apache-2.0).
-.. [2] Y. Wang, J. Li, F. Metze, "A comparison of five multiple instance learning pooling
-   functions for sound event detection with weak labeling", ICASSP 2019.
-.. [3] B. Zhou et al., "Learning deep features for discriminative localization", CVPR 2016.
+.. [2] B. Zhou et al., "Learning deep features for discriminative localization", CVPR 2016.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sedbench.models.contract import Classifier, Layer, SharedTrunk
+from sedbench_plugins.poolings.lookup import pooling
 from sedbench_plugins.yamnet import asset
 from sedbench_plugins.yamnet.frontend import HOP, WINDOW, Resample, YamnetLogMel, n_frames
 from sedbench_plugins.yamnet.labels import display_names, outputs
@@ -44,24 +44,6 @@ from sedbench_plugins.yamnet.trunk import CHANNELS, PATCH, STRIDE, Trunk, tensor
 
 LEAST_DEVIATION = 0.02  # of an embedding channel: one that training never woke must not shout
 PRIOR = -3.0  # first bias of a head on frames: most classes are absent from most of them
-
-
-class MaxPool(nn.Module):
-    """Clip logit = the largest frame logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        return frames.amax(-1)
-
-
-class LinearSoftmaxPool(nn.Module):
-    """Clip probability = sum p^2 / sum p over the frame probabilities p; as a logit."""
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Pool (batch, classes, frames) to (batch, classes)."""
-        p = torch.sigmoid(frames)
-        clip = p.square().sum(-1) / p.sum(-1).clamp_min(1e-7)
-        return torch.logit(clip.clamp(1e-6, 1 - 1e-6))
 
 
 class MeanProbability(nn.Module):
@@ -230,8 +212,8 @@ class YamnetHead(Pretrained):
     ----------
     classes : tuple of str
     sample_rate : int
-    pooling : torch.nn.Module or None
-        From frame logits to clip logits; None averages the embeddings instead.
+    variant : str
+        What pools the frame logits; the explained classifier averages the embeddings instead.
     whole : bool
     """
 
@@ -241,13 +223,16 @@ class YamnetHead(Pretrained):
         self,
         classes: tuple[str, ...],
         sample_rate: int,
-        pooling: nn.Module | None,
+        variant: str = "classifier",
         whole: bool = False,
     ) -> None:
         super().__init__(classes, sample_rate, whole)
+        framewise = variant != "classifier"
         self.over_all = nn.AdaptiveAvgPool2d(1)
-        self.head = Head(len(classes), 0.0 if pooling is None else PRIOR)
-        self.pooling = pooling
+        self.head = Head(len(classes), PRIOR if framewise else 0.0)
+        self.pooling = (
+            pooling(variant, CHANNELS, len(classes), "yamnet-head") if framewise else None
+        )
 
     def logits(self, features: Tensor) -> Tensor:
         """Clip logits (batch, classes)."""
@@ -255,7 +240,8 @@ class YamnetHead(Pretrained):
             pooled = self.over_all(self.trunk(features)).flatten(2)
             out: Tensor = self.head(pooled).squeeze(-1)
         else:
-            out = self.pooling(self.frame_logits(features))
+            embeddings = self.embeddings(features)
+            out = self.pooling(self.head(embeddings), embeddings)
         return out
 
     def frame_logits(self, features: Tensor) -> Tensor:
@@ -270,9 +256,13 @@ class YamnetHead(Pretrained):
         return SharedTrunk(self.embeddings, self.head.weight[..., 0], _bias(self.head))
 
     def load_trained(self, state: Mapping[str, Tensor]) -> None:
-        """Load the trunk from the fetched file and the head from a weight file."""
+        """Load the trunk from the fetched file, head and pooling from a weight file."""
         self.load_trunk(asset.arrays())
-        self.head.load_state_dict({k.removeprefix("head."): v for k, v in state.items()})
+        pooled = {k: v for k, v in state.items() if k.startswith("pooling.")}
+        head = {k.removeprefix("head."): v for k, v in state.items() if k not in pooled}
+        self.head.load_state_dict(head)
+        if self.pooling is not None:
+            self.pooling.load_state_dict({k.removeprefix("pooling."): pooled[k] for k in pooled})
 
     def for_inference(self) -> Self:
         """Fold BatchNorms, and the standardisation into the head."""
@@ -313,7 +303,7 @@ class HeadTraining(Classifier):
         """Clip logits (batch, classes)."""
         if self.pooling is None:
             return self.frame_logits(features.mean(-1, keepdim=True)).squeeze(-1)
-        out: Tensor = self.pooling(self.frame_logits(features))
+        out: Tensor = self.pooling(self.frame_logits(features), features)
         return out
 
     def fit_features(self, mean: Tensor, deviation: Tensor) -> None:
@@ -321,6 +311,8 @@ class HeadTraining(Classifier):
         assert isinstance(self.head, Head)
         self.head.mean.copy_(mean)
         self.head.deviation.copy_(deviation.clamp_min(LEAST_DEVIATION))
+        if self.pooling is not None:
+            self.pooling.fit(mean, deviation)
 
     def feature_edges(self, n_samples: int) -> NDArray[np.float64]:
         """Time edges of the embeddings."""
