@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sedbench.comparison import paired, ranks
+from sedbench.comparison import paired
+from sedbench.ranks import ranks
 from sedbench.stats import RESAMPLES, Resampling, weighted_mean
 
 CLIPS, GROUPS, METHODS = 120, 80, 20
