@@ -131,7 +131,7 @@ def test_what_it_says(cli, sounding, tmp_path):
     for said in (
         *("softest", "loudest[mode=max]", "18 pairs, 18 clips, 7 source groups"),
         *("Dishes9 pairs7 groups", "Kettle9 pairs7 groups", "By polyphony", "By SNR"),
-        *("paired, two-sided bootstrap", "Holm", "200 bootstrap replicates"),
+        *("paired, two-sided bootstrap", "adjusted for all pairs", "200 bootstrap replicates"),
         *("sedbench run", "f00d", "task_fingerprint"),
         "over loudest and softest, each",  # the baseline has no say in which clips are hard
     ):

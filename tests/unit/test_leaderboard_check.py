@@ -219,7 +219,8 @@ def test_an_edit_with_a_digest_that_agrees_is_refused(name, lone, known):
     path = file_of(board)
     document = read(path)
     for place in leaves(document.get(name), (name,)):
-        write(path, changed({"equals": "", **document}, place, flipped), digested=True)
+        there = {name: None, "equals": "", **document}
+        write(path, changed(there, place, flipped), digested=True)
         index(board)  # whoever edits a result can edit what lies beside it
         report = check(board, known, paths=[path], base="HEAD")
         assert not report.ok, place

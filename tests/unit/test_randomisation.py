@@ -20,6 +20,7 @@ from sedbench.report.randomisation import payload, tables, words
 from sedbench.stats import Resampling
 from sedbench.taskfile import load_task
 from sedbench.types import Answer, FrameScores, Query
+from sedbench_plugins.baselines import Energy, Random
 
 
 class Loud:
@@ -112,7 +113,8 @@ def test_the_seed_and_the_stages_reach_the_weights(asked, world, monkeypatch):
 
 
 def test_workers_change_nothing(asked, world):
-    methods = world.method(Loud, "loud"), world.method(Drawn, "drawn", stochastic=True)
+    # Methods that a worker can import by name, wherever the tests were started.
+    methods = world.method(Energy, "loud"), world.method(Random, "drawn", stochastic=True)
     one, two = asked(*methods), asked(*methods, jobs=2)
     for a, b in zip(one.rows, two.rows, strict=True):
         np.testing.assert_array_equal(a.stages.value, b.stages.value)
