@@ -3,7 +3,7 @@
     __init__.py    the verbs, each imported when it is used
     errors.py      what went wrong -> one message on stderr and an exit code
     streams.py     stdout is for the answer, stderr for everything else
-    options.py     types of option values, with their messages
+    options.py     options that verbs share, and types of their values
     progress.py    the runner's progress, drawn by rich
     stored.py      results by name or by path
     run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py

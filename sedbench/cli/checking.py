@@ -10,7 +10,7 @@ import click
 
 from sedbench import spec
 from sedbench.cli.from_path import is_path, load
-from sedbench.cli.options import Word
+from sedbench.cli.options import JSON, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 from sedbench.registry import KINDS, BrokenPlugin, Entry, Kind, Plugin, Registry
@@ -37,7 +37,7 @@ _MARKS = {"pass": "pass", "fail": "FAIL", "skip": "skip"}
     help="Classes to build models with, where they know only classes of their own.",
 )
 @click.option("--full", is_flag=True, help="Leave a method's large whole numbers as declared.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 def command(name: str, kind: Kind | None, as_json: bool, **options: Any) -> int:
     """Run the contract suite on a plugin, built in or not.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.errors import report
-from sedbench.cli.options import SEED, Numbers, Word
+from sedbench.cli.options import JSON, METHOD_SEED, RESULTS, TASK, Numbers, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UsageError
 
@@ -23,7 +23,7 @@ BY = ("class", "polyphony", "duration", "snr", "condition")
 
 @click.command("compare")
 @click.argument("methods", nargs=-1, metavar="METHOD...")
-@click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
+@TASK
 @click.option(
     "--model",
     "models",
@@ -37,7 +37,7 @@ BY = ("class", "polyphony", "duration", "snr", "condition")
     metavar="S,S,...",
     help="Several seeds of the model, for instance 0,1,2.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of stochastic methods.")
+@METHOD_SEED
 @click.option("--metric", default="iou", show_default=True, metavar="ID", help="What to compare.")
 @click.option(
     "--policy",
@@ -83,14 +83,8 @@ BY = ("class", "polyphony", "duration", "snr", "condition")
     metavar="METHOD",
     help="Compare with this one; exit code 1 if any other is worse.",
 )
-@click.option(
-    "--results",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Your own results.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@RESULTS
+@JSON
 def command(  # noqa: PLR0917 - one option each
     methods: tuple[str, ...],
     task: str | None,

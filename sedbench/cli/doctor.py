@@ -19,6 +19,7 @@ from typing import Literal
 
 import click
 
+from sedbench.cli.options import JSON
 from sedbench.cli.streams import installed, reserved_stdout, show, write_json
 from sedbench.data.paths import soundbank_folder
 from sedbench.environment import requirements
@@ -49,7 +50,7 @@ class Check:
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 def command(as_json: bool) -> int:
     """Check this installation, and say how to mend it.
 

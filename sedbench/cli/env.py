@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from sedbench.cli.options import JSON
 from sedbench.cli.streams import reserved_stdout, show, write_json
 
 
 @click.command("env")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 def command(as_json: bool) -> int:
     """Print versions and hardware.
 

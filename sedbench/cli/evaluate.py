@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from sedbench.cli.options import JSON
 from sedbench.cli.streams import show, write_json
 from sedbench.errors import DataError, UnknownNameError, UsageError
 
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds by which a time may miss a segment's boundary or a collar.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 def command(
     *,
     scores: Path,

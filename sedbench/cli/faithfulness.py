@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sedbench.cli.options import COUNT, SEED, Word
+from sedbench.cli.options import COUNT, DEVICE, JOBS, JSON, LIMIT, MODEL, RESULTS, SEED, TASK, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 
 
 @click.command("faithfulness")
 @click.argument("methods", nargs=-1, metavar="METHOD...")
-@click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
-@click.option(
-    "--model",
-    metavar="NAME[PARAM=VALUE,...]",
-    help="The classifier explained.  [default: the task's]",
-)
+@TASK
+@MODEL
 @click.option(
     "--fractions",
     metavar="F,F,...",
@@ -45,17 +40,11 @@ from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of stochastic methods, and of draws."
 )
-@click.option("--limit", type=COUNT, metavar="N", help="Only the first N test clips.")
-@click.option("-j", "--jobs", type=COUNT, help="Processes.  [default: one a processor]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option(
-    "--results",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Your own results.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@LIMIT
+@JOBS
+@DEVICE
+@RESULTS
+@JSON
 def command(  # noqa: PLR0917 - one option each
     methods: tuple[str, ...],
     fractions: str | None,
@@ -88,7 +77,7 @@ def command(  # noqa: PLR0917 - one option each
     contents = _contents(content)
     with reserved_stdout():
         from sedbench.cli.progress import Bars
-        from sedbench.cli.stored import find_all, place_of
+        from sedbench.cli.stored import measured
         from sedbench.faithfulness import CONTENTS, SHARES, Masking, pass_masked
         from sedbench.lookup import find_bank, find_models
         from sedbench.protocol.faithfulness import UNITS, read
@@ -96,7 +85,7 @@ def command(  # noqa: PLR0917 - one option each
         from sedbench.workers import default_jobs
 
         known = installed()
-        place = place_of(
+        place, found = measured(
             methods,
             where["task"],
             where["model"],
@@ -104,12 +93,6 @@ def command(  # noqa: PLR0917 - one option each
             seed=where["seed"],
             folder=where["folder"],
         )
-        found = find_all(methods, place, known)
-        if not found:
-            raise NothingSelectedError(
-                f"nothing was measured on {place.task.name} with {place.model}",
-                "`sedbench run` a method first",
-            )
         masking = Masking(shares or SHARES, contents or CONTENTS, draws, where["seed"])
         with Bars() as bars:
             passed = pass_masked(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sedbench.cli.options import Word
+from sedbench.cli.options import JSON, Word
 from sedbench.cli.streams import installed, show, write_json
 from sedbench.errors import UsageError
 
@@ -33,7 +33,7 @@ _BROKEN = (
 
 @click.command("list")
 @click.argument("kind", required=False, type=Word(tuple(_COLUMNS)))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 @click.option("--broken", is_flag=True, help="Only plugins that did not load, with the reason.")
 def command(kind: str | None, as_json: bool, broken: bool) -> int:
     """List what is installed.

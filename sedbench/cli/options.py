@@ -1,12 +1,13 @@
-"""Values of options: whole numbers and seconds with bounds, and closed lists of words.
+"""Options that verbs share, and values of options: numbers with bounds, closed lists of words.
 
-Their messages name the option, the bound and the value, and a word that is not in its list
+Messages about values name the option, the bound and the value, and a word that is not in its list
 gets "did you mean".
 """
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import click
@@ -85,6 +86,35 @@ class Word(click.Choice[str]):
 
 SEED = Whole(0, MAX_SEED)
 COUNT = Whole(1)
+
+# What means the same wherever it stands. A verb that takes something else writes its own.
+TASK = click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
+MODEL = click.option(
+    "--model",
+    metavar="NAME[PARAM=VALUE,...]",
+    help="The classifier explained.  [default: the task's]",
+)
+METHOD_SEED = click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of stochastic methods."
+)
+DEVICE = click.option(
+    "--device",
+    type=Word(("auto", "cpu", "cuda")),
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda",
+    help="Where networks run.",
+)
+LIMIT = click.option("--limit", type=COUNT, metavar="N", help="Only the first N test clips.")
+JOBS = click.option("--jobs", type=COUNT, metavar="J", help="Processes.  [default: one a core]")
+RESULTS = click.option(
+    "--results",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Your own results.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
 def _option(param: click.Parameter | None) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import click
 
-from sedbench.cli.options import COUNT, SEED
+from sedbench.cli.options import COUNT, DEVICE, JOBS, JSON, LIMIT, MODEL, SEED, TASK
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError
 
 
 @click.command("randomisation")
 @click.argument("methods", nargs=-1, metavar="METHOD...")
-@click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
-@click.option(
-    "--model",
-    metavar="NAME[PARAM=VALUE,...]",
-    help="The classifier explained.  [default: the task's]",
-)
+@TASK
+@MODEL
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the weights that are drawn."
 )
@@ -33,10 +29,10 @@ from sedbench.errors import NothingSelectedError
 @click.option(
     "--independent", is_flag=True, help="One stage random at a time, the others as trained."
 )
-@click.option("--limit", type=COUNT, metavar="N", help="Only the first N test clips.")
-@click.option("-j", "--jobs", type=COUNT, help="Processes.  [default: one a processor]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@LIMIT
+@JOBS
+@DEVICE
+@JSON
 def command(  # noqa: PLR0917 - one option each
     methods: tuple[str, ...],
     task: str | None,

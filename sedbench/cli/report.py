@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.errors import say
-from sedbench.cli.options import COUNT, SEED
+from sedbench.cli.options import JOBS, METHOD_SEED, MODEL, RESULTS, TASK
 from sedbench.cli.streams import installed, reserved_stdout
 from sedbench.errors import NothingSelectedError, SedbenchError, UsageError
 
@@ -34,13 +34,9 @@ FORMATS = ("png", "svg", "pdf")
 @click.option("--png", type=FOLDER, metavar="DIR", help="Draw the figures as PNG, at 300 dpi.")
 @click.option("--svg", type=FOLDER, metavar="DIR", help="Draw them as SVG.")
 @click.option("--pdf", type=FOLDER, metavar="DIR", help="Draw them as PDF.")
-@click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
-@click.option(
-    "--model",
-    metavar="NAME[PARAM=VALUE,...]",
-    help="The classifier explained.  [default: the task's]",
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of stochastic methods.")
+@TASK
+@MODEL
+@METHOD_SEED
 @click.option(
     "--clips",
     type=click.IntRange(min=0),
@@ -54,14 +50,8 @@ FORMATS = ("png", "svg", "pdf")
     default=True,
     help="With players for the clips, or without: a page with them passes the sounds on.",
 )
-@click.option("--jobs", type=COUNT, metavar="J", help="Processes.  [default: one a core]")
-@click.option(
-    "--results",
-    "folder",
-    type=FOLDER,
-    metavar="DIR",
-    help="Your own results.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
-)
+@JOBS
+@RESULTS
 def command(results: tuple[str, ...], html: Path | None, **options: Any) -> int:
     """Write results as one page, and as figures to print.
 
@@ -99,14 +89,14 @@ def _written(
     texts: tuple[str, ...], html: Path | None, folders: dict[str, Path], options: dict[str, Any]
 ) -> list[Path]:
     from sedbench.cli.progress import Bars
-    from sedbench.cli.stored import find_all, levels, place_of
+    from sedbench.cli.stored import levels, measured
     from sedbench.report.gathered import check_one_cell, gather
     from sedbench.report.writing import Wanted, write
     from sedbench.stats import RESAMPLES
     from sedbench.workers import default_jobs
 
     known = installed()
-    place = place_of(
+    place, found = measured(
         texts,
         options["task"],
         options["model"],
@@ -114,11 +104,6 @@ def _written(
         seed=options["seed"],
         folder=options["folder"],
     )
-    found = find_all(texts, place, known)
-    if not found:
-        raise NothingSelectedError(
-            f"nothing was measured on {place.task.name} with {place.model}", "sedbench run, first"
-        )
     check_one_cell(found)
     with Bars() as bars:
         gathered = gather(

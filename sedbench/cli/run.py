@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.errors import report
-from sedbench.cli.options import COUNT, SEED, Seconds, Word
+from sedbench.cli.options import COUNT, DEVICE, JOBS, JSON, SEED, Seconds, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, show, write_json
 from sedbench.errors import NothingSelectedError
 
@@ -41,21 +41,14 @@ EVERYTHING = "all"
     help="The classifier to explain, or my_pkg.module:build.  [default: the task's]",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For stochastic methods.")
-@click.option(
-    "--device",
-    type=Word(("auto", "cpu", "cuda")),
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda",
-    help="Where networks run.",
-)
+@DEVICE
 @click.option(
     "--limit",
     type=COUNT,
     metavar="N",
     help="Only the first N test clips (and validation clips): shown, never ranked.",
 )
-@click.option("--jobs", type=COUNT, metavar="J", help="Processes.  [default: one a core]")
+@JOBS
 @click.option(
     "--overwrite",
     type=Word(("never", "missing", "stale", "always")),
@@ -66,7 +59,7 @@ EVERYTHING = "all"
 )
 @click.option("--recalibrate", is_flag=True, help="Choose thresholds on validation again.")
 @click.option("--dry-run", is_flag=True, help="Say what would be computed, and stop.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 @click.option(
     "--timeout",
     type=Seconds(),

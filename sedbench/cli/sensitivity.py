@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sedbench.cli.options import SEED, Word
+from sedbench.cli.options import METHOD_SEED, MODEL, RESULTS, TASK, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import MissingDataError, NothingSelectedError, UsageError
 
@@ -21,13 +21,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("sensitivity")
 @click.argument("methods", nargs=-1, metavar="[METHOD...]")
-@click.option("-t", "--task", metavar="TASK", help="The default task unless given.")
-@click.option(
-    "--model",
-    metavar="NAME[PARAM=VALUE,...]",
-    help="The classifier explained.  [default: the task's]",
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of stochastic methods.")
+@TASK
+@MODEL
+@METHOD_SEED
 @click.option(
     "--policy",
     type=Word(("percentile", "relative", "absolute")),
@@ -40,13 +36,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--png", type=FILE, metavar="FILE", help="Draw the figure into a PNG file.")
 @click.option("--svg", type=FILE, metavar="FILE", help="Draw the figure into an SVG file.")
 @click.option("--pdf", type=FILE, metavar="FILE", help="Draw the figure into a PDF file.")
-@click.option(
-    "--results",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Your own results.  [default: SEDBENCH_RESULTS, or ./sedbench-results]",
-)
+@RESULTS
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as one JSON object.")
 def command(
     methods: tuple[str, ...],

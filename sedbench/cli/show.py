@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli import describe
-from sedbench.cli.options import Word
+from sedbench.cli.options import JSON, Word
 from sedbench.cli.streams import installed, reserved_stdout, show, write_json
 from sedbench.errors import UnknownNameError
 from sedbench.registry import KINDS, Entry, Kind, Registry
@@ -32,7 +32,7 @@ _ELSEWHERE = (
     help="Where one name means several things: which of them.",
 )
 @click.option("--card", is_flag=True, help="The model cards of a model's weights instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@JSON
 def command(name: str, kind: str | None, card: bool, as_json: bool) -> int:
     """Show everything about one name.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sedbench.cli.options import COUNT, SEED, Word
+from sedbench.cli.options import COUNT, JOBS, SEED, Word
 from sedbench.cli.streams import installed, reserved_stdout
 from sedbench.errors import UsageError
 from sedbench.types import SPLITS
@@ -107,7 +107,7 @@ def generate(task: str, splits: tuple[Split, ...], count: int | None, seed: int 
 @click.option("-t", "--task", required=True, metavar="TASK", help="A task's name or file.")
 @_SPLIT
 @click.option("--limit", type=COUNT, metavar="N", help="Only the first N clips of each split.")
-@click.option("--jobs", type=COUNT, metavar="J", help="Processes.  [default: one a core]")
+@JOBS
 def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | None) -> int:
     """Render a task's soundscapes into the cache, ahead of time.
 

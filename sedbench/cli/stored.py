@@ -163,6 +163,32 @@ def find_all(texts: Sequence[str], place: Place, known: Registry) -> list[Conten
     return list(distinct.values())
 
 
+def measured(
+    texts: Sequence[str],
+    task: str | None,
+    model: str | None,
+    known: Registry,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> tuple[Place, list[Contender]]:
+    """Where to look (:func:`place_of`), and what is there (:func:`find_all`).
+
+    Raises
+    ------
+    NothingSelectedError
+        All were asked for, and there is nothing.
+    """
+    place = place_of(texts, task, model, known, seed=seed, folder=folder)
+    found = find_all(texts, place, known)
+    if not found:
+        raise NothingSelectedError(
+            f"nothing was measured on {place.task.name} with {place.model}",
+            "`sedbench run` a method first",
+        )
+    return place, found
+
+
 def _canonical(text: str, place: Place, known: Registry) -> tuple[str, bool]:
     from sedbench.lookup import find_method
 
