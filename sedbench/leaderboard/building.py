@@ -21,7 +21,7 @@ from sedbench.leaderboard.entries import Entry, results_folder, walk
 from sedbench.leaderboard.markdown import readme
 from sedbench.leaderboard.page import page
 from sedbench.leaderboard.problem import Problem
-from sedbench.leaderboard.ranking import controls, standings
+from sedbench.leaderboard.ranking import settings, standings
 from sedbench.leaderboard.rows import boards
 from sedbench.progress import Progress
 from sedbench.stats import RESAMPLES
@@ -84,12 +84,14 @@ def build(
     if report.problems:
         return Built(problems=report.problems)
     entries, _ = walk(results_folder(board))
-    aside = controls(board)
-    placed = standings(entries, known, aside, jobs=jobs, progress=progress, resamples=resamples)
+    own = settings(board)
+    placed = standings(
+        entries, known, own.controls, jobs=jobs, progress=progress, resamples=resamples
+    )
     held: dict[str, Any] = {
         "schema_version": VERSION,
         "about": "written by `sedbench leaderboard build`; edits are overwritten",
-        "boards": boards(entries, placed, known),
+        "boards": boards(entries, placed, known, own.order),
         "published": published(entries, known),
         "digests": {entry.name: entry.digest for entry in entries},
     }

@@ -24,6 +24,7 @@ def readme(held: Mapping[str, Any]) -> str:
     """
     assets = files("sedbench") / "leaderboard" / "assets"
     parts = [(assets / "readme.md").read_text(encoding="utf-8")]
+    parts += [_contents(held["boards"])]
     parts += [_board(board) for board in held["boards"]]
     if held["published"]:
         parts.append("## Reported by others\n\nOn other sounds: never compare them row by row.\n")
@@ -42,9 +43,23 @@ def facts(board: Mapping[str, Any]) -> str:
     ]
     if "micro_f1" in board["classifier"]:
         told.append(f"the classifier's clip micro F1 {number(board['classifier']['micro_f1'])}")
+    if board["detectors"]:
+        told.append(f"detectors: {board['detectors']}")
     if board["unranked_classes"]:
         told.append(f"too few source groups to rank: {', '.join(board['unranked_classes'])}")
     return "; ".join(told) + "."
+
+
+def place(board: Mapping[str, Any]) -> str:
+    """What a table is called in a link: letters, digits and hyphens, no two alike."""
+    told = f"{board['task']} {board['model']}"
+    return "".join(c if c.isalnum() else "-" for c in told.lower()).strip("-")
+
+
+def leaders(board: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """Return the first row of a table that has ranked ones, and how many more share its rank."""
+    rows = board["rows"]
+    return rows[0], sum(row["rank"] == rows[0]["rank"] for row in rows) - 1
 
 
 def label(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -61,8 +76,23 @@ def passes(row: Mapping[str, Any]) -> str:
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
 
 
+def _contents(boards: Sequence[Mapping[str, Any]]) -> str:
+    heads = ("task", "explained", "pairs", "rows", "first", "IoU [95 %]", "share its rank")
+    cells = []
+    for board in boards:
+        link = f"[`{board['task']}`](#{place(board)})"
+        counted = [link, f"`{board['model']}`", str(board["pairs"] or "-"), str(len(board["rows"]))]
+        if board["rows"]:
+            row, more = leaders(board)
+            cells.append([*counted, _name(row, board["rows"]), _iou(row), str(more)])
+        else:
+            cells.append([*counted, "-", "-", "-"])
+    return "\n".join([*_table(heads, cells), ""])
+
+
 def _board(board: Mapping[str, Any]) -> str:
-    lines = [f"## {board['title']}: `{board['task']}`, `{board['model']}`", "", facts(board), ""]
+    title = f"{board['title']}: `{board['task']}`, `{board['model']}`"
+    lines = [f'<a id="{place(board)}"></a>', "", f"## {title}", "", facts(board), ""]
     if board["rows"]:
         lines += _table(_HEADS, [_cells(row, board["rows"]) for row in board["rows"]])
     for what in sorted({row["equals"] for row in board["rows"]} - {""}):

@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from sedbench.leaderboard.markdown import facts, label, passes
+from sedbench.leaderboard.markdown import facts, label, leaders, passes, place
 from sedbench.leaderboard.plots import cost, intervals
 from sedbench.report.columns import megabytes, number, with_interval
 
@@ -103,6 +103,7 @@ def page(held: Mapping[str, Any]) -> str:
         "css": (assets / "board.css").read_text(encoding="utf-8"),
         "js": (assets / "board.js").read_text(encoding="utf-8"),
         "choices": _choices(held["boards"]),
+        "contents": _contents(held["boards"]),
         "boards": "\n".join(section(board) for board in held["boards"]),
         "published": _published(held["published"]),
     }
@@ -130,6 +131,31 @@ def _choices(boards: Sequence[Row]) -> str:
     )
 
 
+def _contents(boards: Sequence[Row]) -> str:
+    told = [
+        f'<tr><td class="word"><a href="#{place(board)}">{escape(board["title"])}</a></td>'
+        f'<td class="word"><code>{escape(board["task"])}</code></td>'
+        f'<td class="word"><code>{escape(board["model"])}</code></td>'
+        f"<td>{board['pairs'] or '-'}</td><td>{len(board['rows'])}</td>{_first(board)}</tr>"
+        for board in boards
+    ]
+    heads = ("table", "task", "explained", "pairs", "rows", "first", "IoU [95 %]", "share its rank")
+    words = ("table", "task", "explained", "first")
+    top = "".join(
+        f'<th scope="col"{" class=word" if head in words else ""}>{head}</th>' for head in heads
+    )
+    body = "\n".join(told)
+    return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _first(board: Row) -> str:
+    if not board["rows"]:
+        return "<td>-</td>" * 3
+    row, more = leaders(board)
+    name = f'<td class="word"><code>{escape(label(row, board["rows"]))}</code></td>'
+    return f"{name}<td>{with_interval(row['figures']['iou'])}</td><td>{more}</td>"
+
+
 def section(board: Row) -> str:
     """One table of a board with its drawings.
 
@@ -143,7 +169,7 @@ def section(board: Row) -> str:
     name = f"{board['task']} {board['model']}"
     told = [
         f'<section class="board" data-task="{escape(board["task"])}" '
-        f'data-model="{escape(board["model"])}">',
+        f'data-model="{escape(board["model"])}" id="{place(board)}">',
         f"<h2>{escape(board['title'])} <code>{escape(board['task'])}</code>, "
         f"explained: <code>{escape(board['model'])}</code></h2>",
         f"<p>{escape(board['summary'])}</p>" if board["summary"] else "",

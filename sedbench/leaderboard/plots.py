@@ -20,7 +20,7 @@ from sedbench.report.columns import number, with_interval
 
 WIDTH = 380.0
 _ROW, _TOP, _BOTTOM = 18.0, 8.0, 34.0
-_NAMES, _RIGHT = 150.0, 18.0  # room for names on the left of the intervals
+_NAMES, _RIGHT = 172.0, 18.0  # room for numbers and names on the left of the intervals
 _LEFT, _HEIGHT = 40.0, 300.0  # of the drawing of cost
 _RADIUS = 7.5
 _LONGEST = 24  # characters of a name
@@ -51,7 +51,10 @@ def intervals(rows: Sequence[Row], title: str) -> str:
     for i, row in enumerate(rows):
         y = _TOP + _ROW * (i + 0.5)
         figure = row["figures"]["iou"]
-        drawn = [_text(_NAMES - 8, y + 4, f"{i + 1}  {_short(label(row, rows))}", "end", "")]
+        drawn = [
+            _text(16, y + 4, str(i + 1), "end"),
+            _text(_NAMES - 8, y + 4, _short(label(row, rows)), "end", ""),
+        ]
         if figure["ci_low"] is not None:
             x1, x2 = across(figure["ci_low"]), across(figure["ci_high"])
             drawn.append(_line(x1, y, x2, y, "interval"))

@@ -16,6 +16,8 @@ so, or the board's own ``board.toml``::
     [[control]]
     spec = "name[param=value]"
     reason = "what it is there for"
+
+The same file may say which tasks are shown first, before the others by name: ``order = ["task"]``.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import math
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,23 @@ from sedbench.workers import run_jobs
 SETTINGS = "board.toml"
 ORACLE = "a bound, not a competitor: it is told the truth"
 _CONTROL = "control"
+_ORDER = "order"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a board says beyond its results' own files.
+
+    Attributes
+    ----------
+    controls : dict of str to str
+        Canonical spec to reason.
+    order : tuple of str
+        Tasks that are shown first.
+    """
+
+    controls: dict[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,8 +113,8 @@ class Drawn:
     scores: str
 
 
-def controls(board: Path) -> dict[str, str]:
-    """Read the board's own controls: canonical spec to reason.
+def settings(board: Path) -> Settings:
+    """Read the board's own ``board.toml``.
 
     Raises
     ------
@@ -106,7 +125,7 @@ def controls(board: Path) -> dict[str, str]:
     try:
         held = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return Settings()
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "mend it, or bring it back") from error
     found: dict[str, str] = {}
@@ -114,9 +133,12 @@ def controls(board: Path) -> dict[str, str]:
         if set(row) != {"spec", "reason"} or not all(isinstance(v, str) for v in row.values()):
             raise DataError(f"{path}: a control has a spec and a reason, not {row}")
         found[row["spec"]] = row["reason"]
-    if strange := set(held) - {_CONTROL}:
+    if strange := set(held) - {_CONTROL, _ORDER}:
         raise DataError(f"{path}: unknown key {sorted(strange)[0]!r}")
-    return found
+    order = held.get(_ORDER, [])
+    if not isinstance(order, list) or not all(isinstance(name, str) for name in order):
+        raise DataError(f"{path}: order is a list of tasks' names, not {order!r}")
+    return Settings(found, tuple(order))
 
 
 def replicates(job: Job) -> Drawn:

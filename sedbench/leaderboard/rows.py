@@ -42,7 +42,10 @@ FIGURES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def boards(
-    entries: Iterable[Entry], standings: Mapping[str, Standing], known: Known
+    entries: Iterable[Entry],
+    standings: Mapping[str, Standing],
+    known: Known,
+    first: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Every table of a board, sorted by task and model.
 
@@ -52,11 +55,15 @@ def boards(
     standings : mapping of str to Standing
         By the entries' names.
     known : Known
+    first : sequence of str
+        Tasks that come before the others.
     """
     tables: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         tables.setdefault((entry.result.task, entry.result.model), []).append(entry)
-    return [_board(tables[key], standings, known) for key in sorted(tables)]
+    place = {task: i for i, task in enumerate(first)}
+    ordered = sorted(tables, key=lambda key: (place.get(key[0], len(place)), key))
+    return [_board(tables[key], standings, known) for key in ordered]
 
 
 def _board(
@@ -98,6 +105,7 @@ def board(
         "pairs": facts.pairs.get("expected") if facts is not None else None,
         "clips": facts.pairs.get("clips") if facts is not None else None,
         "groups": facts.pairs.get("groups") if facts is not None else None,
+        "detectors": _detectors(ranked),
         "unranked_classes": sorted(_unranked_classes(facts)) if facts is not None else [],
         "rows": [_row(*each, alike) for each in ranked],
         "unranked": [_row(*each, alike) for each in rest],
@@ -107,6 +115,12 @@ def board(
 def _order(result: Result) -> float:
     value = headline(result)
     return math.inf if math.isnan(value) else -value
+
+
+def _detectors(ranked: Sequence[tuple[Result, Standing, Mapping[str, Any]]]) -> str:
+    """What the trained detectors of a table share with its classifier; empty without any."""
+    told = {str(r.provenance.get("detectors") or "") for r, _, _ in ranked if r.kind == "detector"}
+    return "; ".join(sorted(told - {""}))
 
 
 def _unranked_classes(result: Result) -> Iterable[str]:

@@ -84,6 +84,7 @@ def held() -> dict[str, Any]:
         "pairs": 20,
         "clips": 15,
         "groups": 9,
+        "detectors": "heads on the classifier's own frozen trunk",
         "unranked_classes": ["Blender"],
         "rows": [
             row(1, "listener", 0.71, kind="detector", supervision="strong", cost=cost(0.7)),

@@ -52,7 +52,9 @@ def test_the_page_is_whole_and_asks_for_nothing(held):
     links = {a["href"] for tag, a in found if tag == "a"}
     rows = [r for b in held["boards"] for r in (*b["rows"], *b["unranked"])]
     files = {r[k] for r in rows for k in ("result", "items") if r[k]}
-    assert links == {*files, "results", "leaderboard.json"}
+    within = {link[1:] for link in links if link.startswith("#")}
+    assert within == {a["id"] for tag, a in found if tag == "section" and "id" in a}
+    assert links - {f"#{place}" for place in within} == {*files, "results", "leaderboard.json"}
     assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.S)
 
 

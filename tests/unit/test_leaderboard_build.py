@@ -19,8 +19,11 @@ from sedbench.leaderboard.adding import add
 from sedbench.leaderboard.building import build
 from sedbench.leaderboard.claims import Known
 from sedbench.leaderboard.documents import digest
+from sedbench.leaderboard.entries import results_folder, walk
 from sedbench.leaderboard.evidence import recompute
-from sedbench.leaderboard.ranking import controls
+from sedbench.leaderboard.markdown import facts, place
+from sedbench.leaderboard.ranking import Standing, settings
+from sedbench.leaderboard.rows import boards
 from sedbench.taskfile import load_task
 
 World = Any  # of conftest.py
@@ -180,12 +183,52 @@ def test_controls_are_shown_and_not_ranked(board, known):
 
 @pytest.mark.parametrize(
     "text",
-    ["[[control]]\nspec = 'a'\n", "[[control]]\nspec = 1\nreason = 'b'\n", "x = 1\n", "[["],
+    [
+        "[[control]]\nspec = 'a'\n",
+        "[[control]]\nspec = 1\nreason = 'b'\n",
+        "x = 1\n",
+        "[[",
+        "order = 'a'\n",
+        "order = [1]\n",
+    ],
 )
 def test_settings_that_cannot_be(text, tmp_path):
     (tmp_path / "board.toml").write_text(text)
     with pytest.raises(DataError, match=r"board\.toml"):
-        controls(tmp_path)
+        settings(tmp_path)
+
+
+def test_tasks_of_the_settings_come_first(board, known):
+    found, _ = walk(results_folder(board))
+    two = [
+        replace(entry, name=f"{task}/{entry.name}", document=entry.document | {"task": task})
+        for entry in found
+        for task in ("tones", "another")
+    ]
+
+    def tasks(first):
+        placed = {entry.name: Standing(None, "") for entry in two}
+        return [held["task"] for held in boards(two, placed, known, first)]
+
+    assert tasks(()) == ["another", "tones"]
+    assert tasks(("tones",)) == ["tones", "another"]
+    assert tasks(("no-such-task", "tones")) == ["tones", "another"]
+
+
+def test_every_table_is_in_the_contents_and_can_be_gone_to(board, known):
+    held = built(board, known)
+    (only,) = held["boards"]
+    readme = (board / "README.md").read_text()
+    page = (board / "index.html").read_text()
+    assert f"](#{place(only)})" in readme and f'<a id="{place(only)}">' in readme
+    assert f'href="#{place(only)}"' in page and f'id="{place(only)}"' in page
+
+
+def test_a_table_says_what_its_detectors_share_with_the_classifier():
+    told = {"pairs": 3, "clips": 2, "groups": 2, "task_version": 1, "truth": "extent"}
+    told |= {"classifier": {}, "unranked_classes": []}
+    assert "detectors: heads" in facts(told | {"detectors": "heads on the trunk"})
+    assert "detectors" not in facts(told | {"detectors": ""})
 
 
 def test_a_stale_row_is_kept_and_says_so(board, known):
