@@ -9,7 +9,7 @@
     run.py  compare.py  sensitivity.py  listing.py  show.py  fetch.py  train.py  soundscapes.py
     faithfulness.py  randomisation.py
     leaderboard.py  schema.py  new_plugin.py  checking.py (test, with from_path.py)
-    evaluate.py  completion.py  doctor.py  env.py  report.py
+    evaluate.py  completion.py  cache.py  doctor.py  env.py  report.py
 
 This module imports click and nothing heavier, so that ``sedbench --help`` answers at once.
 No plugin can add a verb: a plugin must not be able to break the command line.
@@ -44,6 +44,7 @@ VERBS = {
     "test": ("checking", "Run the contract suite on a plugin, built in or not."),
     "schema": ("schema", "Print the JSON Schema of a result."),
     "completion": ("completion", "Print what makes a shell complete verbs and names."),
+    "cache": ("cache", "Show what is kept so that it need not be made again."),
     "doctor": ("doctor", "Check this installation, and say how to mend it."),
     "env": ("env", "Print versions and hardware, for a bug report."),
 }
