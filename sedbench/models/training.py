@@ -206,7 +206,7 @@ def fit(
     """
     model.train()
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        groups(model), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     steps = math.ceil(min(seen or clips, clips) / recipe.batch)
     log: list[dict[str, float]] = []
@@ -237,6 +237,28 @@ def fit(
         on_epoch(log[-1])
     model.load_state_dict(best)
     return Report(best, _best(log, figure), tuple(log))
+
+
+def groups(model: nn.Module) -> list[dict[str, Any]]:
+    """Sort a model's parameters into those that decay and those that do not.
+
+    A module names its own that do not in ``undecayed``: a number that has a meaning, and that
+    would be pulled to 0 for no reason but the size of the others.
+
+    Returns
+    -------
+    list of dict
+        Groups for an optimiser; one where everything decays.
+    """
+    free = {
+        name
+        for prefix, module in model.named_modules()
+        for name in (f"{prefix}.{own}".lstrip(".") for own in getattr(module, "undecayed", ()))
+    }
+    named = list(model.named_parameters())
+    decayed: dict[str, Any] = {"params": [p for name, p in named if name not in free]}
+    kept = {"params": [p for name, p in named if name in free], "weight_decay": 0.0}
+    return [decayed, kept] if kept["params"] else [decayed]
 
 
 def _descend(model: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> float:

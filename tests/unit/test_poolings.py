@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sedbench.models.store import seeded
+from sedbench.models.training import groups
 from sedbench_plugins.attention.pooling import TagTokens
 from sedbench_plugins.poolings import POOLINGS
 from sedbench_plugins.poolings.base import Pooling, weighted
@@ -193,3 +194,18 @@ def test_the_tokens_are_those_of_the_explanation() -> None:
         flow = method.pool(heard(9))[1]
         found = pool.attention(heard(9)).exp()  # type: ignore[operator]
     torch.testing.assert_close(found, flow / flow.sum(-1, keepdim=True))
+
+
+def test_alpha_alone_does_not_decay() -> None:
+    for name in POOLINGS:
+        model = nn.ModuleDict({"head": nn.Conv1d(CHANNELS, 2, 1), "pooling": made(name, 2)})
+        decayed, *kept = groups(model)
+        assert len(decayed["params"]) + len(kept) == len(list(model.parameters()))
+        assert [[tuple(p.shape) for p in group["params"]] for group in kept] == (
+            [[(2,)]] if name == "auto" else []
+        )
+    pool = made("auto", 2)
+    optimiser = torch.optim.AdamW(groups(pool), lr=0.1, weight_decay=0.5)
+    pool(torch.zeros(1, 2, 4), torch.zeros(1, CHANNELS, 4)).sum().backward()  # nothing to learn
+    optimiser.step()
+    assert torch.equal(next(pool.parameters()).detach(), torch.ones(2))

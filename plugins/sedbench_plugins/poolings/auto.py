@@ -1,8 +1,8 @@
 """Auto-pool: each class learns how sharply it pools (McFee, Salamon & Bello 2018).
 
 A frame weighs exp(alpha p). With alpha 0 it is average pooling, with 1, where it begins,
-exponential softmax, and the larger it becomes the nearer is the maximum. The weight decay of a
-recipe pulls alpha towards 0, as the paper's regularised variant does.
+exponential softmax, and the larger it becomes the nearer is the maximum. Weight decay leaves alpha
+alone: pulling it to 0 is another variant of the paper, the regularised one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from sedbench_plugins.poolings.base import Pooling, weighted
 
 class Pool(Pooling):
     """Clip probability = sum p exp(alpha p) / sum exp(alpha p); as a logit."""
+
+    undecayed = ("alpha",)
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__(channels, classes)
