@@ -51,6 +51,9 @@ from sedbench.stats import LEVEL, percentile_interval
 ALPHA = 1 - LEVEL
 """Two methods are told apart where the adjusted p is at most this."""
 
+MIN_CLIPS = 2
+"""Clips from which on there is an interval: what one clip scatters by is none."""
+
 POWER = 0.80
 """Probability with which a detectable difference is to be found."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sedbench.comparison import (
+    MIN_CLIPS,
     Difference,
     Spread,
     Verdict,
@@ -44,9 +45,6 @@ from sedbench.protocol.strata import Stratum
 from sedbench.results import Result
 from sedbench.stats import RESAMPLES, percentile_interval
 from sedbench.types import BoolArray
-
-MIN_CLIPS = 2
-"""Clips from which on there is an interval."""
 
 
 @dataclass(frozen=True)

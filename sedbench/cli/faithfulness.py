@@ -67,7 +67,8 @@ def command(  # noqa: PLR0917 - one option each
 
     A METHOD is a name, the file of a result, or 'all'. Results are looked for
     among your own, then on the board that ships; no method is run again. Every
-    figure stands beside that of a random order of the frames.
+    figure stands beside that of a random order of the frames, and every method
+    is compared with the first.
     """  # noqa: D301
     if not methods:
         raise NothingSelectedError(
@@ -78,6 +79,7 @@ def command(  # noqa: PLR0917 - one option each
     with reserved_stdout():
         from sedbench.cli.progress import Bars
         from sedbench.cli.stored import measured
+        from sedbench.contenders import identical
         from sedbench.faithfulness import CONTENTS, SHARES, Masking, pass_masked
         from sedbench.lookup import find_bank, find_models
         from sedbench.protocol.faithfulness import UNITS, read
@@ -106,9 +108,10 @@ def command(  # noqa: PLR0917 - one option each
                 progress=bars,
             )
         answered = passed.answered
+        same = identical([[each] for each in found])
         readings = {
             each: [
-                read(answered, number, each, passed.resampling, RESAMPLES)
+                read(answered, number, each, passed.resampling, RESAMPLES, same=same)
                 for number in range(len(answered.contents))
             ]
             for each in (UNITS if as_json else (unit,))
@@ -129,6 +132,7 @@ def command(  # noqa: PLR0917 - one option each
         "n_clips": passed.n_clips,
         "n_groups": passed.n_groups,
         "passes": passed.passes,
+        "resamples": RESAMPLES,
         "left_out": passed.left_out,
     }
     if as_json:

@@ -37,11 +37,11 @@ METRICS: tuple[MetricInfo, ...] = (
     ),
     MetricInfo(
         name="pg_corrected",
-        summary="pointing game above chance: (hit - share) / (1 - share) of means; below -1 is "
-        "possible where more than half of the frames are active",
+        summary="pointing game above chance: (hit - share) / (1 - share) of means; 0 is "
+        "pointing blindly, and what points away from events that fill a clip may be below -1",
         reference="Zhang et al., International Journal of Computer Vision 126, 2018",
         over="scores",
-        low=-1.0,
+        low=float("-inf"),
     ),
     MetricInfo(
         name="auc",

@@ -7,18 +7,25 @@ what a value has to be read against: masking any third of a clip costs a classif
 Every pair's value is compared with the mean of its random orders, and the *gain* is turned so that
 more is better. The noise is told in two ways: how much the mean over all pairs varies from one
 random order to the next, and how much a single pair does.
+
+Methods are compared with the first of them (:mod:`sedbench.protocol.contrasts`). The random orders
+are the same for all and cancel there: a difference of gains is one of values, with its sign turned
+where less is better.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sedbench.comparison import MIN_CLIPS
 from sedbench.metrics import faithfulness as metrics
-from sedbench.protocol.means import Means, means
+from sedbench.protocol.contrasts import Contrast, against_first
+from sedbench.protocol.means import Means, means, with_replicates
 from sedbench.stats import RESAMPLES, Resampling
 
 Unit = Literal["probability", "logit"]
@@ -28,6 +35,13 @@ MEASURES = ("insertion", "deletion", "comprehensiveness", "sufficiency")
 """In the order of a table."""
 
 _SIGN = {"insertion": 1.0, "deletion": -1.0, "comprehensiveness": 1.0, "sufficiency": -1.0}
+_CURVE = {
+    "insertion": "shown",
+    "deletion": "masked",
+    "comprehensiveness": "masked",
+    "sufficiency": "shown",
+}
+_EVEN = 1e-9  # shares are whole frames over all frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +161,8 @@ class Reading:
         By measure.
     curves : tuple of Means
         Of each method: comprehensiveness at each share, then sufficiency at each share.
+    against : tuple of dict of str to Contrast
+        Each method against the first, by measure; empty for the first itself.
     chance : dict of str to Chance
     chance_curve : Means
         As ``curves``.
@@ -158,6 +174,7 @@ class Reading:
     empty: float
     methods: tuple[dict[str, Figure], ...]
     curves: tuple[Means, ...]
+    against: tuple[dict[str, Contrast], ...]
     chance: dict[str, Chance]
     chance_curve: Means
 
@@ -168,6 +185,8 @@ def read(
     unit: Unit,
     resampling: Resampling,
     resamples: int = RESAMPLES,
+    *,
+    same: Sequence[int] | None = None,
 ) -> Reading:
     """Figures of one content in one unit.
 
@@ -180,6 +199,8 @@ def read(
     resampling : Resampling
         Of the same pairs.
     resamples : int
+    same : sequence of int, (methods,), optional
+        The first method that each is identical to.
     """
     part = answered.of(content, unit)
     drawn = part.values(part.chance)
@@ -197,14 +218,15 @@ def read(
         )
         for column, name in enumerate(MEASURES)
     }
-    figures, curves = [], []
+    size = len(MEASURES)
+    figures, curves, scatter = [], [], []
     for method in part.methods:
         own = part.values(method)
         gains = [_SIGN[name] * (own[name] - expected[name]) for name in MEASURES]
-        found = means(
+        found, replicates = with_replicates(
             np.column_stack([*own.values(), *gains, _losses(part, method)]), resampling, resamples
         )
-        size = len(MEASURES)
+        scatter.append(replicates[size : 2 * size])
         figures.append(
             {
                 name: Figure(*_at(found, column), *_at(found, size + column))
@@ -219,9 +241,31 @@ def read(
         float(part.empty.mean()),
         tuple(figures),
         tuple(curves),
+        ({}, *_against_first(figures, np.array(scatter), answered, resampling, same)),
         chance,
         _from(base, len(MEASURES)),
     )
+
+
+def _against_first(
+    figures: Sequence[dict[str, Figure]],
+    scatter: NDArray[np.float64],
+    answered: Answered,
+    resampling: Resampling,
+    same: Sequence[int] | None,
+) -> list[dict[str, Contrast]]:
+    """Gains of all methods but the first against its own, by measure."""
+    if len(np.unique(resampling.clip)) < MIN_CLIPS:
+        scatter = np.full_like(scatter, np.nan)
+    gains = np.array([[each[measure].gain for measure in MEASURES] for each in figures])
+    # A share's weight in an area: half of its way to either side. Where all shares weigh alike,
+    # area and mean are one figure on two scales.
+    widths = np.diff(answered.shares, prepend=0.0, append=1.0)
+    alike = np.ptp(widths[1:] + widths[:-1]) < _EVEN
+    keys = [_CURVE[measure] if alike else measure for measure in MEASURES]
+    numbers = range(len(figures)) if same is None else same
+    found = against_first(gains, scatter, numbers, keys)
+    return [dict(zip(MEASURES, row, strict=True)) for row in found]
 
 
 def _in_unit(logits: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:

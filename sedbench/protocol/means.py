@@ -59,6 +59,21 @@ def means(values: FloatArray, resampling: Resampling, resamples: int = RESAMPLES
         Of the same pairs.
     resamples : int
     """
+    return with_replicates(values, resampling, resamples)[0]
+
+
+def with_replicates(
+    values: FloatArray, resampling: Resampling, resamples: int = RESAMPLES
+) -> tuple[Means, NDArray[np.float64]]:
+    """As :func:`means`, and the replicates that the intervals are of.
+
+    Returns
+    -------
+    Means
+    ndarray, shape (columns, resamples)
+        Replicate ``i`` weighs the same clips and groups whatever the values: that of a
+        difference is the difference of two. NaN where nothing of a column was drawn.
+    """
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
     replicates = np.empty((values.shape[1], resamples))
@@ -67,7 +82,7 @@ def means(values: FloatArray, resampling: Resampling, resamples: int = RESAMPLES
         replicates[:, first : first + count] = _ratio(weights, filled, known).T
     low, high = percentile_interval(replicates)
     value = _ratio(resampling.ones(), filled, known)[0]
-    return Means(value, low, high, known.sum(0))
+    return Means(value, low, high, known.sum(0)), replicates
 
 
 def _ratio(

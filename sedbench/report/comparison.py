@@ -82,10 +82,15 @@ def words(standing: Standing, ranked: bool = True) -> str:
         return "the first"
     if not ranked:
         return f"shown, not ranked: fewer than {MIN_GROUPS} source groups"
-    if standing.verdict == "undecided":
-        far = needed(standing.difference.detectable)
+    return in_words(standing.difference, standing.verdict)
+
+
+def in_words(difference: Difference, verdict: str | None) -> str:
+    """The verdict on a difference in words."""
+    if verdict == "undecided":
+        far = needed(difference.detectable)
         return f"cannot be told apart (would need a difference of {far})"
-    return _WORDS[str(standing.verdict)]
+    return _WORDS[str(verdict)]
 
 
 def tables(found: Comparison, by: str = "") -> Lines:
@@ -278,20 +283,25 @@ def _standing(standing: Standing, ranked: bool) -> dict[str, Any]:
         "ci_high": _plain(standing.high),
         "difference": None
         if difference is None
-        else {
-            "value": _plain(difference.value),
-            "ci_low": _plain(difference.low),
-            "ci_high": _plain(difference.high),
-            "p": _plain(difference.p),
-            "p_adjusted": _plain(standing.adjusted_p),
-            "sd": _plain(difference.sd),
-            "detectable": _plain(difference.detectable),
-        },
+        else difference_payload(difference, standing.adjusted_p),
         "verdict": standing.verdict,
         "words": words(standing, ranked),
         "of_models": [_plain(value) for value in standing.of_models],
         "over_models": _spread(standing.over_models),
         "difference_over_models": _spread(standing.difference_over_models),
+    }
+
+
+def difference_payload(difference: Difference, adjusted_p: float) -> dict[str, float | None]:
+    """A difference as ``--json`` has it: full precision, None where undefined."""
+    return {
+        "value": _plain(difference.value),
+        "ci_low": _plain(difference.low),
+        "ci_high": _plain(difference.high),
+        "p": _plain(difference.p),
+        "p_adjusted": _plain(adjusted_p),
+        "sd": _plain(difference.sd),
+        "detectable": _plain(difference.detectable),
     }
 
 

@@ -11,10 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sedbench.protocol.contrasts import Contrast
 from sedbench.protocol.faithfulness import MEASURES, Chance, Figure, Reading
 from sedbench.protocol.means import Means
 from sedbench.report.columns import folded, number
-from sedbench.report.comparison import signed
+from sedbench.report.comparison import difference_payload, in_words, signed
+from sedbench.report.contrasts import contrast_table
 
 SCHEMA_VERSION = 1
 """Of the JSON document."""
@@ -64,7 +66,12 @@ def tables(
         )
         made = _shares(reading, names, head["shares"]) if by_share else _areas(reading, names)
         parts += [Text(title, style="bold"), made, ""]
-    return Group(*parts, *(Text(line, style="dim") for line in _caption(readings, names, head)))
+        if len(names) > 1 and not by_share:
+            parts += [_differences(reading, names), ""]
+    lines = _caption(readings, names, head)
+    if len(names) > 1 and not by_share:
+        lines[3:3] = _about_differences(readings, names)
+    return Group(*parts, *(Text(line, style="dim") for line in lines))
 
 
 def _figure(value: float) -> str:
@@ -89,7 +96,7 @@ def _areas(reading: Reading, names: Sequence[str]) -> Table:
         table.add_column(f"{_SHORT.get(measure, measure)}\n{_BETTER[measure]}", justify="right")
         if measure in _GAINS:
             table.add_column("gain on chance\n[95 %]", justify="right", no_wrap=True)
-    order = sorted(range(len(names)), key=lambda m: -_total(reading.methods[m]))
+    order = _order(reading)
     for m in order:
         cells = [folded(names[m], _NAME)]
         for measure in MEASURES:
@@ -108,8 +115,32 @@ def _areas(reading: Reading, names: Sequence[str]) -> Table:
     return table
 
 
-def _total(figures: Mapping[str, Figure]) -> float:
-    return sum(figures[measure].gain for measure in _GAINS)
+def _order(reading: Reading) -> list[int]:
+    """Methods from the best to the worst."""
+    total = [sum(figures[measure].gain for measure in _GAINS) for figures in reading.methods]
+    return sorted(range(len(total)), key=lambda m: -total[m])
+
+
+def _differences(reading: Reading, names: Sequence[str]) -> Table:
+    rows = [(names[m], reading.against[m]) for m in _order(reading) if m]
+    heads = {measure: _SHORT.get(measure, measure) for measure in MEASURES}
+    return contrast_table(names[0], rows, heads)
+
+
+def _about_differences(readings: Sequence[Reading], names: Sequence[str]) -> list[str]:
+    lines = [
+        f"difference to {names[0]}: on the same pairs, turned so that more is better; p: "
+        "two-sided, adjusted for all comparisons of a table by Holm's method. found 4 times in 5: "
+        "how large a true difference has to be for that, before p is adjusted; undecided is not "
+        "alike."
+    ]
+    if any(
+        contrasts and contrasts[measure].verdict == "identical"
+        for contrasts in readings[0].against
+        for measure in MEASURES
+    ):
+        lines.append("identical: by construction, or in every frame score; not tested.")
+    return lines
 
 
 def _shares(reading: Reading, names: Sequence[str], shares: Sequence[float]) -> Table:
@@ -180,7 +211,8 @@ def payload(
         Methods.
     head : mapping
         ``task``, ``task_version``, ``model``, ``domain``, ``shares``, ``draws``, ``seed``,
-        ``n_pairs``, ``n_clips``, ``n_groups``, ``limited``, ``left_out``, ``passes``.
+        ``n_pairs``, ``n_clips``, ``n_groups``, ``limited``, ``left_out``, ``passes``,
+        ``resamples``.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -202,15 +234,17 @@ def _reading(reading: Reading, names: Sequence[str]) -> dict[str, Any]:
         "methods": [
             {
                 "name": name,
-                **{measure: _method(figures[measure]) for measure in MEASURES},
+                **{m: _method(figures[m], against.get(m)) for m in MEASURES},
                 "by_share": _by_share(curve),
             }
-            for name, figures, curve in zip(names, reading.methods, reading.curves, strict=True)
+            for name, figures, against, curve in zip(
+                names, reading.methods, reading.against, reading.curves, strict=True
+            )
         ],
     }
 
 
-def _method(figure: Figure) -> dict[str, Any]:
+def _method(figure: Figure, against: Contrast | None) -> dict[str, Any]:
     return {
         "value": _plain(figure.value),
         "ci_low": _plain(figure.low),
@@ -218,6 +252,9 @@ def _method(figure: Figure) -> dict[str, Any]:
         "gain": _plain(figure.gain),
         "gain_ci_low": _plain(figure.gain_low),
         "gain_ci_high": _plain(figure.gain_high),
+        "difference": against and difference_payload(against.difference, against.adjusted_p),
+        "verdict": against and against.verdict,
+        "words": in_words(against.difference, against.verdict) if against else "the first",
     }
 
 

@@ -15,6 +15,7 @@ from sedbench.randomisation import Randomised, Row
 from sedbench.stats import Resampling
 
 TASK = ("--task", "kitchen")
+SIGNS = {"insertion": 1, "deletion": -1, "comprehensiveness": 1, "sufficiency": -1}
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,8 @@ def test_defaults_ask_for_all_contents_of_stored_results(cli, asked):
     assert "20 pairs, 20 clips, 5 source groups. In probabilities" in out
     assert "Left out, mean: there is none." in out
     assert max(map(len, answer.out.splitlines())) <= 120
+    assert out.count("difference to") == 3 + 1  # tables, and what stands beneath them
+    assert "Holm's method" in out and out.count("found 4 times in 5") == 3 + 1
 
 
 def test_options_reach_the_masks(cli, asked):
@@ -76,6 +79,7 @@ def test_options_reach_the_masks(cli, asked):
     assert (masking.draws, masking.seed) == (2, 4)
     assert (options["limit"], options["jobs"]) == (7, 1)
     assert "In logits" in answer.out and "20 %" in answer.out and "gain on" not in answer.out
+    assert "difference to" not in answer.out
 
 
 def test_json_has_both_units_of_every_content(cli, asked):
@@ -88,6 +92,45 @@ def test_json_has_both_units_of_every_content(cli, asked):
     assert method["name"] == "loudest"
     assert method["insertion"]["gain_ci_low"] <= method["insertion"]["gain"]
     assert len(method["by_share"]["comprehensiveness"]["value"]) == len(document["shares"])
+    assert method["deletion"]["difference"] is None and method["deletion"]["words"] == "the first"
+
+
+def test_others_are_compared_with_the_first(cli, asked):
+    options = ("loudest", "softest", *TASK, "--content", "noise")
+    document = json.loads(cli("faithfulness", *options, "--json").out)
+    assert document["resamples"] == 50
+    for reading in reversed(document["readings"]):  # the table is of the first
+        first, other = reading["methods"]
+        for measure, sign in SIGNS.items():
+            assert first[measure]["verdict"] is None
+            found = other[measure]["difference"]
+            assert found["value"] == pytest.approx(
+                sign * (other[measure]["value"] - first[measure]["value"])
+            )
+            assert found["ci_low"] <= found["value"] <= found["ci_high"]
+            assert found["p"] <= found["p_adjusted"] <= 1 and found["detectable"] > 0
+            assert other[measure]["verdict"] in ("better", "worse", "undecided")
+            assert other[measure]["words"]
+    text = cli("faithfulness", *options)
+    said = [line for line in text.out.splitlines() if line.strip().startswith("p ")]
+    verdicts = [reading["methods"][1][m]["verdict"] for m in SIGNS]
+    assert [
+        word for word in said[0].split() if word in ("better", "worse", "undecided")
+    ] == verdicts
+
+
+def test_two_names_of_one_thing_are_identical_and_not_tested(cli, kitchen, asked):
+    kitchen.measured("loudest[width=5]", 0.3)
+    out = cli("faithfulness", "softest", "loudest[width=5]", *TASK, "--content", "noise").out
+    assert ["identical"] * 4 in map(str.split, out.splitlines())
+    assert "identical: by construction" in out
+
+
+def test_a_table_fits_a_hundred_columns(cli, asked, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    out = cli("faithfulness", "softest", "loudest", *TASK, "--content", "noise").out
+    assert max(map(len, out.splitlines())) <= 100
+    assert sum("[" in line and "]" in line and "softest" not in line for line in out.splitlines())
 
 
 @pytest.mark.parametrize(

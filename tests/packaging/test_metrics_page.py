@@ -34,7 +34,7 @@ def test_a_line_says_what_the_metric_says(info: MetricInfo):
     _, unit, values, better, where, source = TABLE[info.name]
     assert unit == (info.unit or "-")
     end = "up" if info.high == float("inf") else f"to {info.high:g}"
-    assert values == f"{info.low:g} {end}"
+    assert values == (f"{info.low:g} {end}" if info.low > float("-inf") else f"up {end}")
     assert better == ("higher" if info.higher_is_better else "lower")
     assert where == ("board" if info in METRICS else "alone")
     assert re.fullmatch(r"\[\d+\]( \[\d+\])*", source) and info.reference

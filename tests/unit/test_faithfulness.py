@@ -91,6 +91,9 @@ def test_who_listens_is_faithful_and_who_cannot_be_is_chance(world):
             assert ear[measure].gain_low > 0, measure
             assert oracle[measure].gain > 0
             assert abs(on[measure].gain) < ear[measure].gain
+        against = reading(done, content, resamples=999).against[1]
+        assert len(against) == 4 and all(c.difference.high < 0 for c in against.values())
+        assert {against[m].verdict for m in ("deletion", "comprehensiveness")} == {"worse"}
     # A constant score is an order of its own for ties: no better than other random ones.
     on = reading(done).methods[1]["insertion"]
     assert on.gain_low <= 0.05
@@ -119,6 +122,8 @@ def test_equal_masks_are_passed_once(world):
     two = passed(world, [*contenders, twin])
     assert two.passes == one.passes
     np.testing.assert_array_equal(two.answered.methods[0], two.answered.methods[1])
+    for contrast in reading(two).against[1].values():
+        assert (contrast.difference.value, contrast.adjusted_p) == (0, 1)
 
 
 def test_a_seed_draws_other_orders(world):
@@ -210,6 +215,8 @@ def test_one_draw_has_no_scatter_and_json_has_none_for_it(world):
     assert told["chance"]["insertion"]["sd_of_mean"] is None
     assert [m["name"] for m in told["methods"]] == list(names)
     assert len(told["methods"][0]["by_share"]["sufficiency"]["value"]) == 3
+    assert told["methods"][0]["deletion"]["difference"] is None
+    assert told["methods"][1]["deletion"]["difference"]["p_adjusted"] <= 1
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(tables([reading(done)], names, head))
     console.print(tables([reading(done)], names, head, by_share=True))

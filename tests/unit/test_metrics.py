@@ -61,6 +61,14 @@ def test_rows_do_not_see_each_other() -> None:
         assert np.array_equal(metric(scores, truth), alone, equal_nan=True)
 
 
+def test_pointing_away_from_what_fills_a_clip_is_within_the_range_that_is_stated() -> None:
+    corrected = next(info for info in METRICS if info.name == "pg_corrected")
+    worst = chance_corrected(0.0, np.array([0.3, 0.5, 0.9])).tolist()
+    assert worst == pytest.approx([-3 / 7, -1, -9])
+    assert all(corrected.low <= value <= corrected.high for value in worst)
+    assert chance_corrected(1.0, np.array([0.3])) == corrected.high == 1
+
+
 def test_undefined_is_nan() -> None:
     scores = np.arange(6.0)[None]
     none, all_ = np.zeros((1, 6), bool), np.ones((1, 6), bool)
