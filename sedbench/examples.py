@@ -21,6 +21,7 @@ from sedbench.errors import DataError
 from sedbench.files import cache_root, fingerprint, sha256, write_atomic
 from sedbench.models import training
 from sedbench.models.contract import Classifier
+from sedbench.models.shares import Heard
 from sedbench.progress import Progress
 from sedbench.tasks import TaskSpec
 from sedbench.types import Split
@@ -58,6 +59,31 @@ def examples(  # noqa: PLR0917 - the facts of one training
         np.concatenate([_read(paths[1]) for paths in found]),
         partial(_frame_labels, [paths[2] for paths in found], edges, task),
     )
+
+
+def heard(
+    task: TaskSpec,
+    blocks: Sequence[tuple[Split, int | None]],
+    bank: BankFactory,
+    jobs: int,
+    progress: Progress,
+) -> Heard:
+    """Source groups that are heard in some clips, class by class; parameters as above.
+
+    The clips are those that features were made of, so they are in the cache of rendered clips.
+    """
+    found = []
+    for split, fold in blocks:
+        progress.start(f"sources of {_what(split, fold)}", task.count(split, fold))
+        for clip in iter_rendered(task, split, bank, fold=fold, jobs=jobs):
+            found.append(clip.groups)
+            progress.advance(1)
+        progress.finish()
+    return found
+
+
+def _what(split: Split, fold: int | None) -> str:
+    return split if fold is None else f"{split} of fold {fold}"
 
 
 def _kept(  # noqa: PLR0917 - the facts of one training
@@ -127,8 +153,7 @@ def _make(  # noqa: PLR0917 - the facts of one training
     features: list[NDArray[np.float16]] = []
     clips: list[list[bool]] = []
     frames: list[NDArray[np.bool_]] = []
-    what = split if fold is None else f"{split} of fold {fold}"
-    progress.start(f"render and listen to {what}", task.count(split, fold))
+    progress.start(f"render and listen to {_what(split, fold)}", task.count(split, fold))
     for batch in _batches(iter_rendered(task, split, bank, fold=fold, jobs=jobs)):
         waves = torch.from_numpy(np.stack([clip.waveform for clip in batch]))
         with torch.no_grad(), one_thread():

@@ -86,6 +86,16 @@ class MethodInfo(Info):
         Folder of what ships of a method that learns: ``<model>/<task>/`` and the files.
     version : int
         Raise it when the answers change: cached answers of another version are not used.
+    licence : str
+        Of what ships of a method that learns.
+    limits : tuple of str
+        Of a method that learns: what its weights must not be used for, and where they are known
+        to be weak. A sentence each; they go onto the cards of weights.
+    shares : callable, optional
+        Of a method that learns: returns, without heavy imports, a function
+        ``(model, clips, samples, state, **params)`` that takes the scores on validation clips
+        apart by clip and class. Intervals on its cards come from it; see
+        :mod:`sedbench.models.shares`.
     """
 
     kind: Literal["attribution", "detector", "baseline"] = "attribution"
@@ -97,6 +107,9 @@ class MethodInfo(Info):
     version: int = 1
     learns: bool = False
     weights: Path | None = None
+    licence: str = ""
+    limits: tuple[str, ...] = ()
+    shares: Callable[[], Callable[..., Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,11 @@ class ModelInfo(Info):
         Variant and ``module:name`` of code that decides its answers and that the factory looks up
         by name: whatever the factory imports plainly is found without it. See
         :mod:`sedbench.sources`.
+    licence : str
+        Of the weights, and of what was pretrained beneath them.
+    limits : tuple of str
+        What the weights must not be used for, and where they are known to be weak. A sentence
+        each; they go onto the cards of weights.
     """
 
     variants: tuple[str, ...] = ("classifier",)
@@ -133,6 +151,8 @@ class ModelInfo(Info):
     fetch: str = ""
     source: Callable[[], Any] | None = None
     parts: tuple[tuple[str, str], ...] = ()
+    licence: str = ""
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def train(
         A name that nothing answers to, or data that is missing.
     """
     from sedbench import teacher, trainer
+    from sedbench.models.about import about
     from sedbench.models.weights import training_line
 
     for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1)):
@@ -108,7 +109,8 @@ def train(
         fold=fold,
         fits=method is not None,
     )
-    bank = find_bank(task_spec, known).factory
+    sounds = find_bank(task_spec, known)
+    bank = sounds.factory
     named = method.spec if method is not None else what
     settings: dict[str, Any] = {
         "command": training_line(named, family, label_of(task_spec.called), seed, fold)
@@ -118,6 +120,12 @@ def train(
         "jobs": jobs or default_jobs(),
         "resume": resume,
         "root": root,
+        "about": about(
+            task_spec,
+            sounds.info,
+            known.get("models", family).info,
+            method.info if method is not None else None,
+        ),
     }
     if method is not None:
         return teacher.train_method(task_spec, bank, ref, method, **settings)

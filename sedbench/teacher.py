@@ -8,20 +8,25 @@ in it. What it hands back is kept with a card that names the classifier's weight
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sedbench.data.cache import BankFactory
 from sedbench.data.render import RENDERER_VERSION
 from sedbench.errors import DataError, SedbenchError
-from sedbench.examples import examples
+from sedbench.examples import examples, heard
 from sedbench.files import cache_root, fingerprint
 from sedbench.models import learned, weights
+from sedbench.models.about import About
 from sedbench.models.lesson import Clips, Learner, Lesson
+from sedbench.models.shares import Heard, intervals
 from sedbench.models.store import seeded
+from sedbench.models.training import halved
 from sedbench.progress import Progress
 from sedbench.refs import MethodRef, ModelRef
 from sedbench.tasks import TaskSpec
-from sedbench.trainer import Trained, facts, keep, rotation
+from sedbench.trainer import Trained, facts, keep, place, rotation
 from sedbench.types import Split
 from sedbench.workers import one_thread
 
@@ -38,6 +43,7 @@ def train_method(
     jobs: int = 1,
     resume: bool = True,
     root: Path | None = None,
+    about: About | None = None,
 ) -> Trained:
     """Let a method learn of one classifier, and keep what it learnt.
 
@@ -59,6 +65,8 @@ def train_method(
         Go on from an interrupted training.
     root : Path, optional
         Where the weights go; the data folder unless given.
+    about : About, optional
+        Licences and limits for the card.
 
     Raises
     ------
@@ -96,6 +104,7 @@ def train_method(
             [method.variant, method.info.version, method.code()],
         ]
     )
+    home, _ = learned.home(method.info, model.name)
     checkpoint = cache_root() / "training" / f"{key}.safetensors"
     if not resume:
         checkpoint.unlink(missing_ok=True)
@@ -109,11 +118,16 @@ def train_method(
         progress=progress,
         checkpoint=checkpoint,
         resume=resume,
+        journal=weights.journal(place(model, method.variant, home, root)),
     )
     with one_thread(), seeded(model.seed):
         found = learner.learn(lesson)
+    bounds: dict[str, Any] = {}
+    if method.info.shares is not None:
+        groups = heard(task, turn.blocks("validation"), bank, jobs, progress)
+        bounds = bounded(method, lesson, halved(found.state), groups)
     card = {
-        **facts(task, model, method.variant),
+        **facts(task, model, method.variant, about),
         "method": method.info.name,
         "method_version": method.info.version,
         "method_code": method.code(),
@@ -122,6 +136,7 @@ def train_method(
         "best_epoch": found.best_epoch,
         "epochs": len(found.log),
         "validation": dict(found.validation),
+        **bounds,
         "command": command,
         "commit": commit,
         "log": [dict(entry) for entry in found.log],
@@ -129,3 +144,31 @@ def train_method(
     kept = keep(found.state, card, learned.home(method.info, model.name), root)
     checkpoint.unlink(missing_ok=True)
     return kept
+
+
+def bounded(
+    method: MethodRef, lesson: Lesson, state: Mapping[str, Any], groups: Heard
+) -> dict[str, Any]:
+    """Intervals of what a method has learnt, where it takes its scores apart.
+
+    Parameters
+    ----------
+    method : MethodRef
+        Its info names ``shares``.
+    lesson : Lesson
+        What it was taught; only the classifier and the validation clips are used.
+    state : mapping of str to Tensor
+        As it comes back from a file.
+    groups : sequence
+        Source groups of the validation clips, from :func:`sedbench.examples.heard`.
+
+    Returns
+    -------
+    dict
+        See :func:`sedbench.models.shares.intervals`.
+    """
+    assert method.info.shares is not None
+    apart = method.info.shares()
+    with one_thread():
+        found = apart(lesson.model, lesson.validation, lesson.samples, state, **method.params)
+        return intervals(found, groups)

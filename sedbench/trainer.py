@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from sedbench.data.cache import BankFactory
 from sedbench.data.render import RENDERER_VERSION
 from sedbench.errors import DataError, UnknownNameError, UsageError
-from sedbench.examples import examples
+from sedbench.examples import examples, heard
 from sedbench.files import cache_root, fingerprint
-from sedbench.models import training, weights
-from sedbench.models.contract import Classifier, trainable
+from sedbench.models import training, validation, weights
+from sedbench.models.about import About
+from sedbench.models.contract import Classifier, Recipe, trainable
 from sedbench.models.recipes import overridden
+from sedbench.models.shares import Heard, intervals
 from sedbench.models.store import pick_device, seeded
 from sedbench.progress import Progress, Steps
 from sedbench.refs import ModelRef
@@ -40,11 +42,14 @@ class Trained:
     card : dict
     shipped : dict or None
         The card of the shipped weights of the same seed, which stay in use.
+    journal : Path or None
+        The log of its epochs, a JSON object a line; None where none was written.
     """
 
     path: Path
     card: dict[str, Any]
     shipped: dict[str, Any] | None
+    journal: Path | None = None
 
 
 def train_variant(
@@ -60,6 +65,7 @@ def train_variant(
     resume: bool = True,
     root: Path | None = None,
     recipe: Path | None = None,
+    about: About | None = None,
 ) -> Trained:
     """Train one variant and keep its weights.
 
@@ -82,6 +88,8 @@ def train_variant(
         Where the weights go; the data folder unless given.
     recipe : Path, optional
         A TOML file that is laid over the family's recipe; see :mod:`sedbench.models.recipes`.
+    about : About, optional
+        Licences and limits for the card.
 
     Raises
     ------
@@ -128,17 +136,22 @@ def train_variant(
             seed=model.seed,
             checkpoint=checkpoint,
             resume=resume,
+            journal=weights.journal(place(model, variant, model.name, root)),
             device=pick_device(model.device),
             on_epoch=lambda entry: progress.note(training.told(entry)),
             on_step=Steps(progress),
         )
     progress.finish()
+    # What is kept is half precision, so that is what is scored.
+    net = trainable(family, variant, task.classes, task.sample_rate)
+    net.load_state_dict(training.halved(report.state))
+    groups = heard(task, turn.blocks("validation"), bank, jobs, progress)
     card = {
-        **facts(task, model, variant),
+        **facts(task, model, variant, about),
         "recipe": training.recipe_facts(how),
         "best_epoch": report.best_epoch,
         "epochs": len(report.log),
-        "validation": _shipped_scores(handle.family, report, task, variant, check, how),
+        **judged(net, check, how, groups),
         "command": command,
         "commit": commit,
         "log": list(report.log),
@@ -173,9 +186,20 @@ def rotation(task: TaskSpec, model: ModelRef, what: str) -> Rotation:
     return turn
 
 
-def facts(task: TaskSpec, model: ModelRef, variant: str) -> dict[str, Any]:
-    """What every card says: of which model, task, seed and fold the weights are."""
+def facts(
+    task: TaskSpec, model: ModelRef, variant: str, about: About | None = None
+) -> dict[str, Any]:
+    """What every card says: of which model, task, seed and fold the weights are, and what of."""
+    told = about or About()
+    turn = next(turn for turn in task.rotations if turn.fold == model.fold)
+    clips = {
+        split: sum(task.count(*block) for block in turn.blocks(split))
+        for split in ("train", "validation")
+    }
+    sounds = {"sounds": told.sounds} if told.sounds else {}
     return {
+        "data": {"clips": task.summary, **sounds, "seconds": task.duration, **clips},
+        **told.facts(),
         "model": model.name,
         "variant": variant,
         "task": task.name,
@@ -186,6 +210,23 @@ def facts(task: TaskSpec, model: ModelRef, variant: str) -> dict[str, Any]:
         "pretrained": dict(model.pretrained),
         "classes": list(task.classes),
     }
+
+
+def place(model: ModelRef, what: str, owner: str, root: Path | None) -> Path:
+    """Where the weights of a training go.
+
+    Parameters
+    ----------
+    model : ModelRef
+    what : str
+        What they are called: a variant, or what a method learnt.
+    owner : str
+        Whose they are, as a folder of the data folder.
+    root : Path, optional
+        Instead of that folder.
+    """
+    name = weights.stem(what, model.seed, model.fold)
+    return (root or weights.local_root(owner)) / model.task / f"{name}.safetensors"
 
 
 def keep(
@@ -211,24 +252,38 @@ def keep(
     digest = weights.save(path, state, card)
     found = weights.look(*owner, card["task"], name)
     ships = found is not None and found.origin == "shipped" and found.sha256 != digest
+    journal = weights.journal(path)
     return Trained(
-        path, {"sha256": digest, **card}, dict(found.card) if found is not None and ships else None
+        path,
+        {"sha256": digest, **card},
+        dict(found.card) if found is not None and ships else None,
+        journal if journal.is_file() else None,
     )
 
 
-def _shipped_scores(  # noqa: PLR0917 - the facts of one training
-    family: Any,
-    report: training.Report,
-    task: TaskSpec,
-    variant: str,
-    check: training.Examples,
-    recipe: Any,
-) -> dict[str, float]:
-    # What is kept is half precision, so that is what is scored.
-    net = trainable(family, variant, task.classes, task.sample_rate)
-    net.load_state_dict(training.halved(report.state))
+def judged(
+    net: Classifier, check: training.Examples, recipe: Recipe, groups: Heard
+) -> dict[str, Any]:
+    """Score weights as they are kept, for their card.
+
+    Parameters
+    ----------
+    net : Classifier
+        With the weights in half precision, as they come back from a file.
+    check : Examples
+        The validation clips.
+    recipe : Recipe
+    groups : sequence
+        Source groups of those clips, from :func:`sedbench.examples.heard`.
+
+    Returns
+    -------
+    dict
+        ``validation, intervals, resampled``; see :func:`sedbench.models.shares.intervals`.
+    """
     with one_thread():
-        return training.validate(net, check, recipe)
+        scores = validation.validate(net, check, recipe)
+        return {"validation": scores, **intervals(validation.shares(net, check, recipe), groups)}
 
 
 def _fit(net: Classifier, features: NDArray[np.float16]) -> None:

@@ -35,8 +35,10 @@ _OWN = frozenset(
     (
         *("seed", "fold", "sha256", "origin", "file", "missing", "command", "commit"),
         *("explained", "best_epoch", "epochs", "validation", "metrics", "intervals", "log"),
+        "resampled",
     )
 )
+_SCORES = ("validation", "intervals")
 _HEADING = ("model", "variant", "task")
 _OWNERS: tuple[Kind, ...] = ("models", "methods")
 
@@ -112,41 +114,65 @@ def pages(found: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
 
 
 def _page(group: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
-    from rich.table import Table
     from rich.text import Text
 
     first = group[0]
     model, variant, task = (str(first.get(key, "?")) for key in _HEADING)
-    page: list[RenderableType] = [
-        Text.assemble((f"{model}: {variant}", "bold"), f"  trained on {task}")
-    ]
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(no_wrap=True, style="dim")
-    facts.add_column(overflow="fold")
     stated = {key for keys in FACTS.values() for key in keys}
-    for fact, keys in FACTS.items():
-        if fact in ("metrics", "intervals"):  # each file's own: below
-            continue
-        here = [key for key in keys if first.get(key) not in (None, "", {}, [])]
-        for key in here:
-            facts.add_row(key.replace("_", " "), Text(_text(first[key])))
-        if not here:
-            facts.add_row(fact, Text("not on the card", style="yellow"))
-    for key in sorted(set(first) - stated - _OWN - set(_HEADING)):
-        facts.add_row(key.replace("_", " "), Text(_text(first[key])))
+    others = sorted(set(first) - stated - _OWN - set(_HEADING))
     whose = f" ({_called(first)})" if len(group) > 1 else ""
-    facts.add_row(f"made by{whose}", Text(str(first.get("command") or "not on the card")))
-    page += [facts, _files(group)]
-    for card in group:
-        for key in ("metrics", "intervals"):
-            if card.get(key):
-                page.append(Text(f"{key} of {_called(card)}: {_text(card[key])}"))
+    made = {f"made by{whose}": str(first.get("command") or "not on the card")}
+    page: list[RenderableType] = [
+        Text.assemble((f"{model}: {variant}", "bold"), f"  trained on {task}"),
+        _facts(first, ("data", "recipe"), {k.replace("_", " "): _text(first[k]) for k in others}),
+        _files(group),
+    ]
+    if note := _resampled(group):
+        page.append(Text(note, style="dim"))
+    page += [
+        Text(f"metrics of {_called(card)}: {_text(card['metrics'])}")
+        for card in group
+        if card.get("metrics")
+    ]
     for fact in ("metrics", "intervals"):
         lacking = [_called(card) for card in group if fact in card["missing"]]
         if lacking:
             whose = "" if len(lacking) == len(group) else f" of {', '.join(lacking)}"
             page.append(Text(f"{fact}: not on the card{whose}", style="yellow"))
+    page.append(_facts(first, ("licence", "limits"), made))
     return page
+
+
+def _facts(card: Mapping[str, Any], facts: Sequence[str], more: Mapping[str, str]) -> Table:
+    """What a card says of some facts, a line each; then further lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for fact in facts:
+        here = [key for key in FACTS[fact] if card.get(key) not in (None, "", {}, [])]
+        for key in here:
+            for heading, text in _lines(key, card[key]):
+                table.add_row(heading, Text(text))
+        if not here:
+            table.add_row(fact, Text("not on the card", style="yellow"))
+    for heading, text in more.items():
+        table.add_row(heading, Text(text))
+    return table
+
+
+def _lines(key: str, value: Any) -> list[tuple[str, str]]:
+    # What is of several things, and sentences, have a line each.
+    if key == "licence" and isinstance(value, Mapping):
+        return [(f"licence of the {what}", _text(each)) for what, each in value.items()]
+    if key == "limits" and isinstance(value, list):
+        return [("limits" if not i else "", _text(each)) for i, each in enumerate(value)]
+    if key == "data" and isinstance(value, Mapping):
+        lines = [f"{what}: {_text(each)}" for what, each in value.items()]
+        return [("data" if not i else "", line) for i, line in enumerate(lines)]
+    return [(key.replace("_", " "), _text(value))]
 
 
 def _files(group: Sequence[Mapping[str, Any]]) -> Table:
@@ -154,7 +180,8 @@ def _files(group: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    scores = list(dict.fromkeys(name for card in group for name in card.get("validation") or ()))
+    told = [name for card in group for key in _SCORES for name in card.get(key) or ()]
+    scores = list(dict.fromkeys(told))
     table = Table(
         title="weights, with their scores on validation" if scores else "weights",
         title_justify="left",
@@ -168,18 +195,41 @@ def _files(group: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(heading)
     for card in group:
         epochs = [str(card[k]) for k in ("best_epoch", "epochs") if card.get(k) is not None]
-        numbers = [(card.get("validation") or {}).get(name) for name in scores]
         cells = [
             _text(card.get("seed")),
             *([_text(card.get("fold"))] if in_folds else []),
             " of ".join(epochs) or "-",
-            *("-" if value is None else _text(value) for value in numbers),
+            *(_score(card, name) for name in scores),
             str(card["origin"]),
             str(card.get("commit") or "-")[:12],
             str(card["sha256"])[:12],
         ]
         table.add_row(*map(Text, cells))
     return table
+
+
+def _score(card: Mapping[str, Any], name: str) -> str:
+    """One score, and its interval on a line of its own."""
+    value = (card.get("validation") or {}).get(name)
+    bounds = (card.get("intervals") or {}).get(name)
+    told = "-" if value is None else _text(value)
+    return told if bounds is None else f"{told}\n{' to '.join(f'{end:.3g}' for end in bounds)}"
+
+
+def _resampled(group: Sequence[Mapping[str, Any]]) -> str:
+    """Where the intervals come from, of all files of a page."""
+    known = [card["resampled"] for card in group if card.get("intervals") and card.get("resampled")]
+    if not known:
+        return ""
+    first = known[0]
+    clips, groups = (
+        " to ".join(str(n) for n in dict.fromkeys((min(counts), max(counts))))
+        for counts in zip(*((each["clips"], each["groups"]) for each in known), strict=True)
+    )
+    return (
+        f"below each score its {first['level']:.0%} interval: {first['resamples']:,} resamples of "
+        f"{clips} clips and {groups} source groups, crossed"
+    )
 
 
 def _called(card: Mapping[str, Any]) -> str:

@@ -52,6 +52,13 @@ def write(  # noqa: PLR0917 - what a training is made of
     write_atomic(path, save(content, metadata={"log": json.dumps(log)}))
 
 
+def write_log(path: Path | None, log: list[dict[str, float]]) -> None:
+    """Write the log so far where people look for it: one JSON object a line, one line an epoch."""
+    if path is not None and log:
+        text = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in log)
+        write_atomic(path, text.encode())
+
+
 def restore(
     path: Path,
     model: nn.Module,

@@ -24,6 +24,7 @@ from sedbench.errors import NotApplicable
 from sedbench.models.augment import Augment
 
 PRECISIONS = ("float32", "bfloat16")
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,9 @@ class Recipe:
     positive_weight : float
         Weight of an active target in the loss: most targets are inactive, and decisions are
         made at one half.
+    class_weights : {"none", "balanced"}
+        ``balanced``: each class has a weight of its own besides, see
+        :func:`sedbench.models.loss.class_weights`.
     ema : float
         Decay of an exponential moving average of the weights, which is then what is validated
         and kept; 0 for none.
@@ -192,6 +196,7 @@ class Recipe:
     patience: int = 8
     smoothing: float = 0.0
     positive_weight: float = 1.0
+    class_weights: Literal["none", "balanced"] = "none"
     ema: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = field(default_factory=Augment)

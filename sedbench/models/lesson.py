@@ -110,6 +110,8 @@ class Lesson:
         A file of this lesson's own; it is removed once what was learnt is kept.
     resume : bool
         Go on from the checkpoint where it is there.
+    journal : Path, optional
+        Takes the log after every epoch.
     """
 
     model: ModelHandle
@@ -121,6 +123,7 @@ class Lesson:
     progress: Progress
     checkpoint: Path
     resume: bool = True
+    journal: Path | None = None
 
     def fit(
         self,
@@ -172,6 +175,7 @@ class Lesson:
             seed=self.seed,
             checkpoint=self.checkpoint,
             resume=self.resume,
+            journal=self.journal,
             seen=seen,
             on_epoch=lambda entry: self.progress.note(told(entry)),
             on_step=Steps(self.progress),

@@ -29,7 +29,7 @@ from typing import Any
 from sedbench.data.strict import Table
 from sedbench.errors import TaskFileError, UsageError
 from sedbench.models.augment import Augment
-from sedbench.models.contract import PRECISIONS, Recipe
+from sedbench.models.contract import CLASS_WEIGHTS, PRECISIONS, Recipe
 
 _KEYS = tuple(field.name for field in fields(Recipe))
 _AUGMENT = tuple(field.name for field in fields(Augment))
@@ -125,6 +125,7 @@ def _filled(table: Table, base: Recipe) -> Recipe:
     }
     chosen: dict[str, Any] = {
         "labels": table.choice("labels", ("clip", "frame"), base.labels),
+        "class_weights": table.choice("class_weights", CLASS_WEIGHTS, base.class_weights),
         "precision": table.choice("precision", PRECISIONS, base.precision),
         "augment": Augment(**augment),
     }

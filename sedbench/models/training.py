@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,10 +29,10 @@ from torch import Tensor, nn
 
 from sedbench.errors import DataError
 from sedbench.models import checkpoint as checkpoints
-from sedbench.models.augment import augmented
 from sedbench.models.averaging import Average
 from sedbench.models.contract import Classifier, Recipe
-from sedbench.models.scoring import clip_scores, frame_iou
+from sedbench.models.loss import active_weight, loss_of
+from sedbench.models.validation import validate
 
 FrameLabels = Callable[[], NDArray[np.bool_]]
 
@@ -115,6 +115,7 @@ def train(
     seed: int,
     checkpoint: Path,
     resume: bool = True,
+    journal: Path | None = None,
     device: str = "cpu",
     on_epoch: Callable[[Mapping[str, float]], None] = lambda _: None,
     on_step: Callable[[int], None] = lambda _: None,
@@ -133,6 +134,9 @@ def train(
         Written after every epoch; removed by whoever keeps the result.
     resume : bool
         Go on from ``checkpoint`` where it exists.
+    journal : Path, optional
+        Takes the log after every epoch, a JSON object a line; see
+        :func:`sedbench.models.checkpoint.write_log`.
     device : str
     on_epoch, on_step : callable
         Called with an epoch's log entry, and with the number of steps done.
@@ -150,16 +154,18 @@ def train(
         raise DataError("training needs training and validation clips", "see the task's splits")
     model.to(device)
     frames = training.frame_labels() if recipe.labels == "frame" else None
+    weight = active_weight(recipe, training.clip_labels if frames is None else frames).to(device)
     return fit(
         model,
         recipe,
         len(training.features),
-        lambda rows, step: _loss(model, training, frames, rows, recipe, device, (seed, step)),
+        lambda rows, step: loss_of(model, training, frames, rows, recipe, weight, (seed, step)),
         lambda: validate(model, validation, recipe, device),
         figure=lambda entry: entry.get("frame_iou", entry["micro_f1"]),  # frames where learnt
         seed=seed,
         checkpoint=checkpoint,
         resume=resume,
+        journal=journal,
         ema=recipe.ema,
         on_epoch=on_epoch,
         on_step=on_step,
@@ -177,6 +183,7 @@ def fit(
     seed: int,
     checkpoint: Path,
     resume: bool = True,
+    journal: Path | None = None,
     seen: int | None = None,
     ema: float = 0.0,
     on_epoch: Callable[[Mapping[str, float]], None] = lambda _: None,
@@ -197,7 +204,7 @@ def fit(
         Scores on validation; they go into the log.
     figure : callable
         From an entry of the log what epochs are chosen by: the largest is best.
-    seed, checkpoint, resume
+    seed, checkpoint, resume, journal
     seen : int, optional
         Clips an epoch, drawn anew for each; all of them unless given.
     ema : float
@@ -214,6 +221,7 @@ def fit(
     average = Average(model, ema) if ema else None
     if resume and checkpoint.exists():
         log, best = checkpoints.restore(checkpoint, model, optimiser, average)
+        checkpoints.write_log(journal, log)
     for epoch in range(len(log), recipe.epochs):
         if log and len(log) - 1 - _best(log, figure) >= recipe.patience:
             break
@@ -234,6 +242,7 @@ def fit(
             if _best(log, figure) == epoch:
                 best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
         checkpoints.write(checkpoint, model, optimiser, log, best, average)
+        checkpoints.write_log(journal, log)
         on_epoch(log[-1])
     model.load_state_dict(best)
     return Report(best, _best(log, figure), tuple(log))
@@ -269,55 +278,6 @@ def _descend(model: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -
     return float(loss.detach())
 
 
-def _loss(  # noqa: PLR0917 - what a loop's body holds
-    model: Classifier,
-    examples: Examples,
-    frames: NDArray[np.bool_] | None,
-    rows: NDArray[np.int64],
-    recipe: Recipe,
-    device: str,
-    draw: tuple[int, int],
-) -> Tensor:
-    x = torch.from_numpy(examples.features[rows].astype(np.float32)).to(device)
-    wanted = examples.clip_labels[rows] if frames is None else frames[rows]
-    target = torch.from_numpy(wanted.astype(np.float32)).to(device)
-    if recipe.augment:
-        x, target = augmented(x, target, recipe.augment, draw)
-    with _precision(recipe, device):
-        out = model.logits(x) if frames is None else model.frame_logits(x)
-    out = out.float()
-    if recipe.smoothing:
-        target = target * (1 - 2 * recipe.smoothing) + recipe.smoothing
-    weight = torch.tensor(recipe.positive_weight, device=device)
-    return nn.functional.binary_cross_entropy_with_logits(out, target, pos_weight=weight)
-
-
-def _precision(recipe: Recipe, device: str) -> AbstractContextManager[Any]:
-    if recipe.precision == "float32":
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, getattr(torch, recipe.precision))
-
-
-@torch.no_grad()
-def validate(
-    model: Classifier, examples: Examples, recipe: Recipe, device: str = "cpu", batch: int = 32
-) -> dict[str, float]:
-    """Scores of a model on a split: clip F1, and frame IoU for frame labels."""
-    model.eval()
-    clips: list[NDArray[np.float32]] = []
-    frames: list[NDArray[np.float32]] = []
-    for i in range(0, len(examples.features), batch):
-        x = torch.from_numpy(examples.features[i : i + batch].astype(np.float32)).to(device)
-        clips.append(torch.sigmoid(model.logits(x)).cpu().numpy())
-        if recipe.labels == "frame":
-            frames.append(torch.sigmoid(model.frame_logits(x)).cpu().numpy())
-    model.train()
-    scores = clip_scores(np.concatenate(clips), examples.clip_labels)
-    if frames:
-        scores["frame_iou"] = frame_iou(np.concatenate(frames), examples.frame_labels())
-    return scores
-
-
 def _best(log: list[dict[str, float]], figure: Callable[[Mapping[str, float]], float]) -> int:
     return max(range(len(log)), key=lambda i: (figure(log[i]), -i))
 
@@ -340,5 +300,5 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     What is off is left out, so that a recipe without it is told as ever.
     """
     facts, off = asdict(recipe), asdict(Recipe())
-    options = ("ema", "precision", "augment")
+    options = ("ema", "precision", "augment", "class_weights")
     return {k: v for k, v in facts.items() if k not in options or v != off[k]}

@@ -4,7 +4,7 @@
 ``<variant>-s<seed>.json`` says what they are: sha256, training command, commit, task
 fingerprint, validation scores. A task in folds has a file for each rotation, whose name ends
 in ``-f<fold>``. A model family names the root of what ships with it;
-what is trained here lies in the data folder. Shipped weights of a seed come first, so that
+what is trained here lies in the data folder, with the log of its epochs (``.log.jsonl``). Shipped weights of a seed come first, so that
 a local training never changes what a shipped number means. Nothing is ever unpickled.
 
 What a method that learns has learnt of a model lies in ``<root>/<model>`` of the method's own
@@ -54,6 +54,11 @@ def local_root(model: str) -> Path:
 def stem(variant: str, seed: int, fold: int | None = None) -> str:
     """Name a weight file, without its suffix."""
     return f"{variant}-s{seed}" + ("" if fold is None else f"-f{fold}")
+
+
+def journal(path: Path) -> Path:
+    """Where the log of a training lies, beside the weights that it is to end in."""
+    return path.with_suffix(".log.jsonl")
 
 
 def find(  # noqa: PLR0917 - what names a weight file

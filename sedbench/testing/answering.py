@@ -9,7 +9,7 @@ import numpy as np
 
 from sedbench.errors import UsageError
 from sedbench.spec import NAME
-from sedbench.testing.checks import Broken, Skipped, check, need
+from sedbench.testing.checks import Broken, Skipped, check, need, need_words
 from sedbench.testing.subject import MethodSubject, alike, finite, shaped, timed
 from sedbench.testing.watching import scramble
 from sedbench.types import Answer, ParamValue
@@ -45,6 +45,7 @@ class MethodAnswers(MethodSubject):
             not info.learns or "model" in info.needs,
             "it learns of the explained classifier, so it needs 'model'",
         )
+        need_words(info)
         names = {p.name for p in info.params}
         need(len(names) == len(info.params), "a parameter is declared twice")
         for name, _ in info.seeded_by:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from sedbench.errors import MissingDataError, NotApplicable, SedbenchError
+from sedbench.types import MethodInfo, ModelInfo
 
 Status = Literal["pass", "fail", "skip"]
 _MARK = "_sedbench_check"
@@ -230,3 +231,18 @@ def need(held: bool, otherwise: str | Callable[[], Any]) -> None:
     """Raise :class:`Broken` unless something holds; the message may be made only then."""
     if not held:
         raise Broken(str(otherwise() if callable(otherwise) else otherwise))
+
+
+def need_words(info: MethodInfo | ModelInfo) -> None:
+    """Raise :class:`Broken` unless cards of weights that ship can say licence and limits."""
+    need(
+        isinstance(info.limits, tuple) and all(_line(each) for each in info.limits),
+        "limits are a tuple of sentences, each of one line",
+    )
+    ships = info.weights is not None and any(info.weights.rglob("*.safetensors"))
+    need(not ships or _line(info.licence), "weights ship with it, and it names no licence")
+    need(not ships or bool(info.limits), "weights ship with it, and it names no limits of them")
+
+
+def _line(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip()) and "\n" not in text

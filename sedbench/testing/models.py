@@ -18,7 +18,16 @@ from sedbench.errors import NotApplicable, UnknownNameError
 from sedbench.models.contract import Classifier, Recipe
 from sedbench.models.store import initialise
 from sedbench.spec import NAME
-from sedbench.testing.checks import Broken, Contract, Mark, Outcome, Skipped, check, need
+from sedbench.testing.checks import (
+    Broken,
+    Contract,
+    Mark,
+    Outcome,
+    Skipped,
+    check,
+    need,
+    need_words,
+)
 from sedbench.testing.material import LOUD, bursts
 from sedbench.testing.planted import CLASSES
 from sedbench.testing.watching import Restored, changed, generators, structure
@@ -75,7 +84,7 @@ class ModelContract(Contract):
 
     @check("its metadata is whole")
     def declared(self) -> None:
-        """Name, summary and variants."""
+        """Name, summary, variants, and words for the cards of weights that ship."""
         info = self.info
         need(NAME.match(info.name) is not None, f"{info.name!r} is no name")
         need(bool(info.summary.strip()) and "\n" not in info.summary, "the summary is one line")
@@ -84,6 +93,7 @@ class ModelContract(Contract):
         for name, digest in info.pretrained:
             need(len(digest) == 64, f"{name}: {digest!r} is no sha256")
         need(not info.pretrained or bool(info.fetch), "it needs fetched files; fetch says how")
+        need_words(info)
 
     @check("every variant is a Classifier with the classes and rate it was built for", "declared")
     def builds(self) -> None:

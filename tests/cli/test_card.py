@@ -82,11 +82,28 @@ def test_what_a_card_has_is_not_missing(cli, write):
         licence="CC-BY-4.0", limits=["one room", "two sounds"], intervals={"micro_f1": [0.8, 0.9]}
     )
     out = cli("show", "big-net", "--card").out
-    assert "CC-BY-4.0" in out and "one room, two sounds" in out
-    assert "intervals of seed 1: micro f1 0.8, 0.9" in out
-    assert "not on the card" not in out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "licence CC-BY-4.0" in lines
+    assert lines[lines.index("limits one room") + 1] == "two sounds"  # a sentence a line
+    [score] = [i for i, line in enumerate(lines) if "0.8765" in line]
+    assert lines[score + 1] == "0.8 to 0.9"  # of the one score that has an interval
+    assert "not on the card" not in out and "resamples" not in out
     write(seed=2, surprise="a further fact")
     assert "a further fact" in cli("show", "big-net", "--card").out
+
+
+def test_licences_of_several_things_and_where_intervals_come_from(cli, write):
+    licence = {"weights": "MIT", "sounds": "CC0"}
+    for fold, groups in ((0, 30), (1, 44)):
+        told = {"clips": 40, "groups": groups, "resamples": 10_000, "level": 0.95}
+        write(fold=fold, licence=licence, intervals={"macro_f1": [0.4, 0.61]}, resampled=told)
+    out = cli("show", "big-net", "--card").out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "licence of the weights MIT" in lines and "licence of the sounds CC0" in lines
+    assert lines.count("0.4 to 0.61") == 2
+    assert "95% interval: 10,000 resamples of 40 clips and 30 to 44 source groups" in out
+    order = [out.index(each) for each in ("labels clip", "macro_f1", "licence of", "made by")]
+    assert order == sorted(order)  # recipe, metrics, licence, command
 
 
 def test_seeds_and_rotations_share_a_page_and_other_recipes_do_not(cli, write):

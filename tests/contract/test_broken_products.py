@@ -171,6 +171,23 @@ def test_a_model_that_builds_anything():
     }
 
 
+@pytest.mark.parametrize(
+    "words",
+    [{}, {"licence": "MIT"}, {"limits": ("One room.",)}, {"licence": "MIT", "limits": "One room."}],
+)
+def test_a_model_that_ships_weights_without_words_for_their_cards(tmp_path, words):
+    assert "declared" not in failed(model_contract(replace_weights(tmp_path), Family))  # none ship
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "classifier-s0.safetensors").touch()
+    assert "declared" in failed(model_contract(replace_weights(tmp_path, **words), Family))
+    whole = {"licence": "MIT", "limits": ("One room.",)}
+    assert "declared" not in failed(model_contract(replace_weights(tmp_path, **whole), Family))
+
+
+def replace_weights(folder, **words):
+    return dataclasses.replace(MODEL, weights=folder, **words)
+
+
 # --- soundbanks -------------------------------------------------------------------------------
 
 

@@ -49,6 +49,25 @@ def test_a_weight_file_is_what_its_card_records(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_card_says_data_licence_limits_and_how_sure_its_scores_are(path):
+    recorded = card(path)
+    assert recorded["intervals"].keys() == recorded["validation"].keys()
+    for name, (low, high) in recorded["intervals"].items():
+        assert low <= recorded["validation"][name] <= high, name
+    task = find_task(recorded["task"])
+    turn = next(turn for turn in task.rotations if turn.fold == recorded.get("fold"))
+    clips = sum(task.count(*block) for block in turn.blocks("validation"))
+    assert clips == recorded["resampled"]["clips"] == recorded["data"]["validation"]
+    kind, name = ("methods", recorded["method"]) if "method" in recorded else (
+        ("models", recorded["model"].partition("[")[0])
+    )  # fmt: skip
+    info = registry().get(kind, name).info
+    assert recorded["licence"]["weights"] == info.licence != ""
+    assert recorded["licence"]["task"] == task.licence
+    assert recorded["limits"][:-1] == list(info.limits) != []
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_weights_were_trained_on_the_task_as_it_is(path):
     recorded = card(path)
     assert recorded["task_fingerprint"] == find_task(recorded["task"]).fingerprint()

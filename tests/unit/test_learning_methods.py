@@ -29,7 +29,9 @@ from sedbench.errors import (
 from sedbench.files import sha256
 from sedbench.lookup import with_learned
 from sedbench.models import learned, weights
+from sedbench.models.about import About
 from sedbench.models.lesson import Clips, Learned, Lesson
+from sedbench.models.shares import Share
 from sedbench.progress import Quiet
 from sedbench.refs import MethodRef
 from sedbench.results import Result
@@ -115,6 +117,12 @@ def teach(world: World, method: MethodRef | None = None, **options: Any) -> Trai
     )
 
 
+def apart(model: Any, clips: Clips, samples: int, state: Any, **params: Any) -> dict[str, Share]:
+    assert params == {"depth": "flat", "power": 1} and samples == 8000
+    assert state["weight"].equal(state["weight"].half().float())  # as it comes from a file
+    return {"loss": Share(np.ones(clips.labels.shape), np.ones(clips.labels.shape))}
+
+
 def graded(world: World, method: MethodRef | None = None, **options: Any) -> Result:
     method = with_learned(method or pupil(), (world.model(),))
     (result,) = run(world.work(method, **options))
@@ -125,12 +133,26 @@ def identity(world: World, method: MethodRef) -> str:
     return str(world.work(with_learned(method, (world.model(),))).identity(method))
 
 
+def test_its_card_has_intervals_where_it_takes_its_scores_apart(school: World) -> None:
+    assert "intervals" not in teach(school).card
+    able = replace(pupil(), info=replace(INFO, shares=lambda: apart))
+    told = About("two tones", {"weights": "MIT"}, ("It hears two tones.",))
+    card = json.loads(teach(school, able, about=told).path.with_suffix(".json").read_text())
+    assert card["intervals"] == {"loss": [1.0, 1.0]}
+    assert card["resampled"]["clips"] == 10 and card["resampled"]["groups"] > 0
+    assert card["licence"] == {"weights": "MIT"} and card["limits"] == ["It hears two tones."]
+    assert card["data"]["sounds"] == "two tones"
+    assert (card["data"]["train"], card["data"]["validation"]) == (16, 10)
+
+
 def test_what_it_learns_is_kept_with_a_card_and_used(school: World) -> None:
     kept = teach(school)
     home = school.folder / "data" / "weights" / "pupil" / "ear" / "tones"
     assert kept.path == home / "pupil-flat-s0.safetensors"
     card = json.loads(kept.path.with_suffix(".json").read_text())
     assert card["sha256"] == sha256(kept.path.read_bytes()) == kept.card["sha256"]
+    assert kept.journal == home / "pupil-flat-s0.log.jsonl"
+    assert [json.loads(line) for line in kept.journal.read_text().splitlines()] == card["log"]
     assert card["explained"] == dict(school.model().weights)["classifier"]
     assert card["method"] == "pupil" and card["model"] == "ear" and card["task"] == "tones"
     assert card["task_fingerprint"] == load_task(school.task).fingerprint()

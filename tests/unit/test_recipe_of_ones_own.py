@@ -31,6 +31,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Examples(rng.normal(-9, 3, (6, 64, 12)).astype(np.float16), labels, secret)
 
     monkeypatch.setattr(trainer, "examples", few)
+    monkeypatch.setattr(trainer, "heard", lambda *_: [[(f"author-{i}",)] * 10 for i in range(6)])
     path = tmp_path / "mine.toml"
     path.write_text("epochs = 2\nbatch = 3\nema = 0.9\n[fw-ws-auto.augment]\nmixup = 0.3\n")
     return path
@@ -44,8 +45,15 @@ def test_it_is_trained_so_and_the_card_says_so(own: Path, tmp_path: Path) -> Non
     assert recipe["augment"]["mixup"] == 0.3 and recipe["labels"] == "clip"
     assert found.card["command"].endswith("--seed 7 --recipe mine.toml")
     assert [entry["epoch"] for entry in found.card["log"]] == [0, 1]
+    assert found.journal == tmp_path / "domestic" / "fw-ws-auto-s7.log.jsonl"
+    written = [json.loads(line) for line in found.journal.read_text().splitlines()]
+    assert written == found.card["log"]
     card = json.loads(found.path.with_suffix(".json").read_text())
     assert card == found.card
+    assert card["intervals"].keys() <= card["validation"].keys()
+    assert card["resampled"]["clips"] == 6
+    assert card["licence"] == {"weights": "MIT", "task": "MIT", "sounds": "MIT"}
+    assert card["limits"] and card["data"]["train"] == 2000
     assert load(Weights(found.path, card, "local"))["pooling.alpha"].shape == (10,)
 
 

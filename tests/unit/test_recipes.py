@@ -52,6 +52,8 @@ def test_ones_own_goes_before_the_familys(tmp_path: Path) -> None:
     found = overridden(family, path, "strong", VARIANTS)
     assert found == replace(family, batch=8, ema=0.999, precision="bfloat16")
     assert overridden(family, path, "weak", VARIANTS) == replace(family, batch=8)
+    path = written(tmp_path, 'class_weights = "balanced"')
+    assert overridden(family, path, "weak", VARIANTS) == replace(family, class_weights="balanced")
     assert overridden(family, written(tmp_path, ""), "weak", VARIANTS) == family
 
 
@@ -75,6 +77,7 @@ def test_ones_own_goes_before_the_familys(tmp_path: Path) -> None:
         ("ema = 1", "ema: expected less than 1", ""),
         ("augment.time_shift = 1.5", "augment.time_shift: expected at most 1", ""),
         ("augment = 3", "augment: expected a table", ""),
+        ('class_weights = "balance"', "class_weights: 'balance'", "balanced"),
         ('precision = "bfloat"', "precision: 'bfloat'", "bfloat16"),
         ("weak = 3", "weak: expected a table", ""),
         ("epochs 3", "is not TOML", "correct"),
@@ -98,7 +101,9 @@ def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_card_says_nothing_of_what_is_off() -> None:
     plain = recipe_facts(Recipe())
-    assert not {"ema", "precision", "augment"} & plain.keys()
+    assert not {"ema", "precision", "augment", "class_weights"} & plain.keys()
+    balanced = Recipe(class_weights="balanced")
+    assert recipe_facts(balanced) == plain | {"class_weights": "balanced"}
     loud = Recipe(ema=0.9, augment=Augment(mixup=0.2))
     assert recipe_facts(loud) == plain | {"ema": 0.9, "augment": asdict(loud.augment)}
 

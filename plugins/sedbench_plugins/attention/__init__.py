@@ -28,8 +28,10 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sedbench import hookimpl
 from sedbench.errors import UsageError
@@ -79,7 +81,28 @@ def build(attention: str, times: str) -> Attention:
     return Attention(INFO, attention, times == "probability")
 
 
+def shares() -> Callable[..., Any]:
+    """What takes its scores apart; torch is imported here."""
+    from sedbench_plugins.attention.shares import shares as apart
+
+    return apart
+
+
+# Words for cards stand here and not above: what `build` uses is part of a result's identity.
+CARDS = replace(
+    INFO,
+    licence="MIT",
+    limits=(
+        "It explains a detector that was trained on the classifier's trunk, not the classifier's "
+        "own decision.",
+        "It belongs to one classifier, whose hash is on the card; of another it means nothing.",
+        "Attention says which frames are weighed, not that the class sounds there.",
+    ),
+    shares=shares,
+)
+
+
 @hookimpl
 def sedbench_register_methods(register: Register) -> None:
     """Register the method."""
-    register(INFO, build)
+    register(CARDS, build)

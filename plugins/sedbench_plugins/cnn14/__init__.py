@@ -39,6 +39,11 @@ CNN14 = ModelInfo(
     pretrained=((PUBLISHED.name, PUBLISHED.sha256),),
     fetch=FETCH,
     source=published,
+    licence="CC BY 4.0 (the checkpoint)",
+    limits=(
+        "Its classes are AudioSet's, and a task's labels are looked up among them by name.",
+        "Of audio at 16 kHz nothing is above 8 kHz, and it was trained with bands up to 14 kHz.",
+    ),
 )
 HEAD = ModelInfo(
     name="cnn14-head",
@@ -50,6 +55,14 @@ HEAD = ModelInfo(
     pretrained=((PUBLISHED.name, PUBLISHED.sha256),),
     fetch=FETCH,
     source=published,
+    licence="MIT (the heads); the checkpoint beneath them is CC BY 4.0 and is fetched, not shipped",
+    limits=(
+        "It was made to compare explanations; nobody has tested it for another use, and it must "
+        "not be relied on for safety or to watch people.",
+        "Of audio at 16 kHz nothing is above 8 kHz, and the trunk was trained with bands up to "
+        "14 kHz.",
+        "Its frames are 0.32 s long, and the recipe of its heads is a first choice.",
+    ),
 )
 
 

@@ -35,8 +35,10 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sedbench import hookimpl
 from sedbench.hookspecs import Register
@@ -62,7 +64,28 @@ def build(pooling: str) -> Masking:
     return Masking(INFO, pooling)
 
 
+def shares() -> Callable[..., Any]:
+    """What takes its scores apart; torch is imported here."""
+    from sedbench_plugins.lmac.shares import shares as apart
+
+    return apart
+
+
+# Words for cards stand here and not above: what `build` uses is part of a result's identity.
+CARDS = replace(
+    INFO,
+    licence="MIT",
+    limits=(
+        "It belongs to one classifier, whose hash is on the card; of another it means nothing.",
+        "It learnt to keep and to lose decisions, not when a class sounds: a mask may keep what "
+        "goes along with a sound instead of the sound.",
+        "Not every decision is kept on what the mask shows; decision_kept says how many are.",
+    ),
+    shares=shares,
+)
+
+
 @hookimpl
 def sedbench_register_methods(register: Register) -> None:
     """Register the method."""
-    register(INFO, build)
+    register(CARDS, build)

@@ -28,6 +28,15 @@ INFO = ModelInfo(
     variants=VARIANTS,
     parts=PARTS,
     weights=Path(__file__).parent / "weights",
+    licence="MIT",
+    limits=(
+        "It was made to compare explanations; nobody has tested it for another use, and it must "
+        "not be relied on for safety or to watch people.",
+        "It knows its task's classes alone, each as that task's sounds have it: trained from "
+        "scratch on one set of clips, it has never heard another room, microphone or recording.",
+        "fw-ss takes a clip's answer from its largest frame and learnt frames alone, so that it "
+        "names too many classes: read its recall together with its precision.",
+    ),
 )
 
 

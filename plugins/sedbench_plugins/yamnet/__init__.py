@@ -55,6 +55,11 @@ INFO = ModelInfo(
     pretrained=PRETRAINED,
     fetch=FETCH,
     source=source,
+    licence="Apache-2.0 (YAMNet)",
+    limits=(
+        "Its classes are AudioSet's, and a task's labels are looked up among them: what a person "
+        "calls Dishes need not be what it was taught.",
+    ),
 )
 HEAD = ModelInfo(
     name="yamnet-head",
@@ -67,6 +72,17 @@ HEAD = ModelInfo(
     pretrained=PRETRAINED,
     fetch=FETCH,
     source=source,
+    licence="MIT (the heads); YAMNet beneath them is Apache-2.0 and is fetched, not shipped",
+    limits=(
+        "It was made to compare explanations; nobody has tested it for another use, and it must "
+        "not be relied on for safety or to watch people.",
+        "Only the head knows the task's recordings; what the trunk hears it learnt from AudioSet, "
+        "whose videos may hold sounds that are like those of a test.",
+        "A clip is heard in patches of 0.96 s: within one, when something sounds is a matter of "
+        "emphasis, and nothing is heard across a patch's border.",
+        "The classifier averages over the clip, which dilutes short sounds: it is the weakest of "
+        "these heads at naming what a clip holds.",
+    ),
 )
 
 

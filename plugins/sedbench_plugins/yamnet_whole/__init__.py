@@ -25,6 +25,13 @@ WHOLE = replace(
     name="yamnet-head-whole",
     summary="linear head on YAMNet's frozen trunk, run over a clip in one piece",
     weights=Path(__file__).parent / "weights",
+    limits=(
+        HEAD.limits[0],
+        HEAD.limits[1],
+        "The trunk runs over the whole clip, and it was trained on patches of 0.96 s: it hears "
+        "sound where it expects silence, and these heads name clips worse than yamnet-head.",
+        HEAD.limits[3],
+    ),
 )
 
 
