@@ -21,7 +21,7 @@ from sedbench.models import training
 from sedbench.models.contract import Classifier
 from sedbench.models.store import initialise, seeded
 from sedbench.models.training import Examples
-from sedbench_plugins import cnn14, logmel_cnn, yamnet, yamnet_whole
+from sedbench_plugins import cnn14, logmel_cnn, logmel_crnn, yamnet, yamnet_whole
 from sedbench_plugins.cnn14.asset import Asset
 from sedbench_plugins.cnn14.family import Cnn14HeadFamily
 from sedbench_plugins.cnn14.models import HeadTraining as Cnn14Training
@@ -51,11 +51,14 @@ def stir(pool: nn.Module) -> None:
 NARROW = Asset("narrow.pth", "", "", "", 0, (4, 6, 6, 8, 8, 12))
 FAMILIES: dict[str, Callable[[], Any]] = {
     "logmel-cnn": logmel_cnn.build,
+    "logmel-crnn": logmel_crnn.build,
+    "logmel-crnn-relu": logmel_crnn.build_relu,
     "yamnet-head": yamnet.build_head,
     "yamnet-head-whole": yamnet_whole.build,
     "cnn14-head": lambda: Cnn14HeadFamily(NARROW),
 }
-INFOS = {info.name: info for info in (logmel_cnn.INFO, yamnet.HEAD, yamnet_whole.WHOLE, cnn14.HEAD)}
+WHOLE = (logmel_cnn.INFO, logmel_crnn.GATED, logmel_crnn.RECTIFIED)
+INFOS = {info.name: info for info in (*WHOLE, yamnet.HEAD, yamnet_whole.WHOLE, cnn14.HEAD)}
 
 
 def learner(family: str, variant: str) -> Classifier:
@@ -82,7 +85,12 @@ def examples(bands: int, frames: int, seed: int, clips: int = 8) -> Examples:
 @pytest.mark.parametrize("name", POOLINGS)
 @pytest.mark.parametrize(
     ("family", "shape"),
-    [("logmel-cnn", (64, 12)), ("yamnet-head", (1024, 9)), ("cnn14-head", (12, 9))],
+    [
+        ("logmel-cnn", (64, 12)),
+        ("logmel-crnn", (64, 12)),
+        ("yamnet-head", (1024, 9)),
+        ("cnn14-head", (12, 9)),
+    ],
 )
 def test_training_reads_clip_labels_alone_and_resumes(
     family: str, shape: tuple[int, int], name: str, tmp_path: Path
