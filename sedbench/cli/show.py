@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What the heading and the parameter table say already.
 _ELSEWHERE = (
     *("name", "type", "summary", "params", "distribution_version", "weights", "board", "heard"),
+    "parts",  # which code a result hashes: of use to machines
 )
 
 
@@ -266,7 +267,8 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
+        texts = [_text(each) for each in value]
+        return ("\n" if any(text.endswith(".") for text in texts) else ", ").join(texts)
     if isinstance(value, dict):
         return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
     if isinstance(value, float):
