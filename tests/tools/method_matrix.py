@@ -22,6 +22,7 @@ from sedbench.registry import Entry, built_in
 from sedbench.testing.lessons import learnt
 from sedbench.testing.subject import MethodSubject, finite, shaped
 from sedbench.testing.untrained import UntrainedHandle, untrained
+from sedbench_plugins.poolings import POOLINGS
 
 CLASSES = ("Dog", "Speech", "Blender")
 FAMILIES = (
@@ -42,7 +43,7 @@ VARIANTS = {
     ),
     "surrogate": ({"model": "forest"}, {"model": "linear"}),
     "attention": ({"attention": "class"}, {"attention": "self"}),
-    "fw-ws": ({"pooling": "linear"}, {"pooling": "max"}),
+    "fw-ws": tuple({"pooling": name} for name in POOLINGS),
 }
 # Of random weights with which a network decides for no class, nothing can be learnt.
 SEEDS = {"logmel-crnn": 1}
