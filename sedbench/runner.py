@@ -10,6 +10,7 @@ The runner is handed what it needs (:class:`~sedbench.work.Work`); it looks noth
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from sedbench import items as item_files
 from sedbench import results as result_files
-from sedbench import score_files
+from sedbench import score_files, sources
+from sedbench.data.truth import true_events
 from sedbench.errors import DataError, MissingDataError, NotApplicable, SedbenchError
 from sedbench.extra import keep, with_extra
 from sedbench.files import sha256
@@ -68,12 +70,13 @@ def run(
             raise MissingDataError(
                 f"{work.model.name!r} needs {file}, which has not been fetched", work.model.fetch
             )
-        splits = Splits(work, shown)
+        splits, truth = Splits(work, shown), None
         for method in work.methods:
             if method.spec not in found:
                 found[method.spec] = _cell(work, splits, method, shown)
             if work.scores is not None and found[method.spec].status == "ok":
-                _save_scores(work, splits, method, work.scores, shown)
+                truth = truth or _save_truth(work, work.scores)
+                _save_scores(work, splits, method, work.scores, truth, shown)
     results = [found[method.spec] for method in work.methods]
     return _measured_by(metrics, work, results, shown) if metrics else results
 
@@ -112,6 +115,7 @@ def _cell(work: Work, splits: Splits, method: MethodRef, progress: Progress) -> 
             "method_version": info.version,
             "method_code": method.code(),
             "metrics_version": METRICS_VERSION,
+            "metrics_code": sources.code_of(evaluate),
             "weights": _weights(work, method),
             "pretrained": dict(work.model.pretrained),
             "detectors": work.model.detectors,
@@ -213,8 +217,16 @@ def _validation(work: Work, splits: Splits, method: MethodRef) -> Scored:
     return splits.scored(method, "validation")[0]
 
 
-def _save_scores(
-    work: Work, splits: Splits, method: MethodRef, root: Path, progress: Progress
+def _save_truth(work: Work, root: Path) -> Path:
+    task, path = work.task, score_files.truth_file(root, work.task.name, work.limit)
+    ids = [clip.id for clip in task.clips("test")[: work.limit]]
+    told = true_events(task, "test", work.bank, only=ids, name=score_files.recording_name)
+    score_files.write_truth(path, told)
+    return path
+
+
+def _save_scores(  # noqa: PLR0917 - what is saved, and where
+    work: Work, splits: Splits, method: MethodRef, root: Path, truth: Path, progress: Progress
 ) -> None:
     folder = score_files.score_folder(
         root, work.task.name, work.model.canonical, method.spec, work.seed, work.limit
@@ -235,6 +247,8 @@ def _save_scores(
     score_files.write(folder, found, values, progress.advance)
     progress.finish()
     progress.note(f"{method.spec}: scores of {len(found.clip_ids)} clips in {folder}")
+    line = f"sedbench evaluate {shlex.quote(str(folder))} --truth {shlex.quote(str(truth))}"
+    progress.note(f"scored alone: {line}")
 
 
 def _spread(values: NDArray[np.float64]) -> dict[str, float]:

@@ -1,6 +1,8 @@
 """Scores on disk, for metrics over all thresholds: a table a clip, as ``sed_scores_eval`` reads it.
 
     <folder>/<task>/<model>/<method>/<spec-and-seed>/<clip>.tsv
+    <folder>/<task>/ground_truth.tsv        what sounds in these clips, and when
+    <folder>/<task>/durations.tsv           how long they last
 
     onset   offset  Cat     Dog
     0.0     0.1     0.0     0.8125
@@ -34,7 +36,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +44,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sedbench.data.score_tables import write_scores
+from sedbench.data.annotations import Annotation
+from sedbench.data.annotations import write as write_annotations
+from sedbench.data.score_tables import durations_text, write_scores
 from sedbench.errors import DataError
+from sedbench.files import write_atomic
 from sedbench.metrics.scores import ScoreTable
 from sedbench.protocol.frames import quantise
 from sedbench.results import result_path
@@ -117,6 +122,48 @@ def file_name(clip_id: str) -> str:
     ``a/b`` as ``a%2Fb.tsv``. Two clips never get the same name.
     """
     return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", clip_id) + ".tsv"
+
+
+def recording_name(clip_id: str) -> str:
+    """What a clip is called in the truth: its table's name, as that of a recording."""
+    return file_name(clip_id).removesuffix(".tsv") + ".wav"
+
+
+def truth_file(folder: Path, task: str, limited: int | None = None) -> Path:
+    """Where the truth of a task's test clips lies; a limited run has one of its own."""
+    own = "" if limited is None else f"-limit-{limited}"
+    return folder / task / f"ground_truth{own}.tsv"
+
+
+def write_truth(path: Path, told: Sequence[Annotation]) -> Path:
+    """Write what sounds in some clips, and how long they last, each as one table.
+
+    Parameters
+    ----------
+    path : Path
+        Of the truth. The durations are beside it, ``durations`` for ``ground_truth``.
+    told : sequence of Annotation
+        With durations; see :func:`sedbench.data.truth.true_events`.
+
+    Returns
+    -------
+    Path
+        Of the durations.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written, or a name cannot be.
+    """
+    write_annotations(path, told, "tsv")
+    lasts = path.with_name(
+        path.name.replace("ground_truth", "durations")
+        if "ground_truth" in path.name
+        else f"{path.stem}.durations.tsv"
+    )
+    seconds = {each.file: each.duration for each in told if each.duration is not None}
+    write_atomic(lasts, durations_text(seconds).encode())
+    return lasts
 
 
 def write(

@@ -65,7 +65,8 @@ def command(
     """Score a detector alone: segments, events, intersections, PSDS.
 
     \b
-      sedbench evaluate scores/ --truth truth.tsv
+      sedbench run -m METHOD --save-scores tsv    # then says the next line
+      sedbench evaluate DIR --truth sedbench-scores/TASK/ground_truth.tsv
       sedbench evaluate scores/ --truth truth.tsv --durations clips.tsv --json
       sedbench evaluate events.tsv --truth truth.tsv
 

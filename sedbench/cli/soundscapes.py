@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -42,11 +43,12 @@ class _Group(click.Group):
 @click.group("soundscapes", cls=_Group, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Draw a task's soundscapes, or render them.
+    """Draw a task's soundscapes, render them, or say what sounds in them.
 
     \b
       sedbench soundscapes render --task TASK
       sedbench soundscapes generate path/to/task.toml
+      sedbench soundscapes truth --task TASK truth.tsv
     """  # noqa: D301
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -134,6 +136,41 @@ def render(task: str, splits: tuple[Split, ...], limit: int | None, jobs: int | 
                 bars.advance()
             counts.append(f"{split}: {clips} clips ready")
     click.echo("\n".join(counts))
+    return 0
+
+
+@command.command("truth")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-t", "--task", required=True, metavar="TASK", help="A task's name or file.")
+@click.option(
+    "--split",
+    type=Word(SPLITS),
+    default="test",
+    show_default=True,
+    metavar="|".join(SPLITS),
+    help="Of which clips.",
+)
+def truth(file: Path, task: str, split: Split) -> int:
+    """Write when what sounds in a task's clips, for `sedbench evaluate`.
+
+    \b
+      sedbench soundscapes truth --task TASK truth.tsv
+      sedbench evaluate my-scores/ --truth truth.tsv
+
+    FILE is a TSV of filename, onset, offset, event_label. A table of durations lands beside it.
+    `sedbench run --save-scores tsv` writes both by itself.
+    """  # noqa: D301
+    spec, bank = _task(task)
+    _wanted(spec, (split,))
+    with reserved_stdout():
+        from sedbench.data.truth import true_events
+        from sedbench.score_files import recording_name, write_truth
+
+        spec.check_drawn(split)
+        told = true_events(spec, split, bank.factory, name=recording_name)
+        lasts = write_truth(file, told)
+    events = sum(len(each.events) for each in told)
+    click.echo(f"{file}: {len(told)} clips, {events} events; durations in {lasts.name}")
     return 0
 
 

@@ -45,7 +45,7 @@ from sedbench.cli.streams import reserved_stdout
 @click.option(
     "--resume/--fresh",
     default=True,
-    help="Go on from the last finished epoch (the default), or start anew.",
+    help="Go on from the last finished epoch, which is the default, or start anew.",
 )
 def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
     """Train a classifier, a framewise detector, or a method on top of a classifier.
@@ -53,13 +53,14 @@ def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
     \b
       sedbench show MODEL              what can be trained, and what has been
       sedbench train classifier --task TASK --seed 3
-      sedbench train VARIANT --model MODEL --task TASK --fresh
+      sedbench train VARIANT --model MODEL --task TASK --resume
       sedbench train VARIANT --recipe mine.toml
       sedbench train METHOD --model MODEL --task TASK --seed 3
 
     WHAT is one of the model's variants, or a method that learns. The weights land in the
     data folder and are used from there with --model 'MODEL[seed=3]'; shipped weights are
-    never replaced. An interrupted training goes on from its last epoch.
+    never replaced. Beside them, NAME.log.jsonl has loss and scores of every epoch as soon as
+    it is over. An interrupted training goes on from its last epoch.
     """  # noqa: D301
     from sedbench.cli.progress import Bars
 
@@ -74,6 +75,8 @@ def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
         for name, value in one.card["validation"].items():
             click.echo(f"validation {name}: {value:.3f}")
         click.echo(str(one.path))
+        if one.journal is not None:
+            say(f"every epoch: {one.journal}")
         if one.shipped is not None:
             say("the shipped weights of this seed stay in use; their validation scores:")
             for name, value in one.shipped["validation"].items():

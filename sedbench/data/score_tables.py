@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sedbench.data.annotations.text import lines, read_text
+from sedbench.data.annotations.text import name as spelt
 from sedbench.errors import DataError, MissingDataError
 from sedbench.files import write_atomic
 from sedbench.metrics.scores import ScoreTable
@@ -171,6 +173,12 @@ def read_durations(path: str | Path) -> dict[str, float]:
     if not found:
         raise _error(path, 1, "there is no clip", "a header, and a row a clip")
     return found
+
+
+def durations_text(durations: Mapping[str, float]) -> str:
+    """The text of a table of durations: seconds by the name of the recording."""
+    rows = [f"{spelt(file, 'recording')}\t{value!r}" for file, value in durations.items()]
+    return "\n".join(("filename\tduration", *rows)) + "\n"
 
 
 def _numbers(

@@ -85,10 +85,10 @@ def frame_share(
     """
     active = probabilities > threshold
     both, either = (active & truth).sum(-1), (active | truth).sum(-1)
-    present = truth.any(-1)
+    present = np.asarray(truth.any(-1), np.float64)
     share = np.zeros(present.shape)
-    np.divide(both, either, out=share, where=present)
-    return Share(share, present.astype(np.float64))
+    np.divide(both, either, out=share, where=present > 0)
+    return Share(share, present)
 
 
 def intervals(

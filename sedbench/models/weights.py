@@ -4,8 +4,9 @@
 ``<variant>-s<seed>.json`` says what they are: sha256, training command, commit, task
 fingerprint, validation scores. A task in folds has a file for each rotation, whose name ends
 in ``-f<fold>``. A model family names the root of what ships with it;
-what is trained here lies in the data folder, with the log of its epochs (``.log.jsonl``). Shipped weights of a seed come first, so that
-a local training never changes what a shipped number means. Nothing is ever unpickled.
+what is trained here lies in the data folder, with the log of its epochs (``.log.jsonl``). Shipped
+weights of a seed come first, so that a local training never changes what a shipped number means.
+Nothing is ever unpickled.
 
 What a method that learns has learnt of a model lies in ``<root>/<model>`` of the method's own
 root; see :mod:`sedbench.models.learned`.

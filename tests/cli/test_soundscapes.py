@@ -96,6 +96,19 @@ def test_rendering_needs_the_index(cli, task):
     assert (answer.code, answer.out) == (4, "") and "test.csv" in answer.err
 
 
+def test_the_truth_goes_to_a_file_that_evaluate_takes(cli, task, tmp_path):
+    assert cli("soundscapes", "generate", task).code == 0
+    path = tmp_path / "truth.tsv"
+    answer = cli("soundscapes", "truth", "--task", "kitchen", path)
+    assert answer == (0, f"{path}: 3 clips, 3 events; durations in truth.durations.tsv\n", "")
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    assert rows[0] == ["filename", "onset", "offset", "event_label"]
+    assert [row[0] for row in rows[1:]] == [f"test-000{i}.wav" for i in range(3)]
+    assert all(float(row[2]) - float(row[1]) == pytest.approx(0.5) for row in rows[1:])
+    scored = cli("evaluate", path, "--truth", path, "--json")  # events, scored against themselves
+    assert scored.code == 0 and '"predicted": 3' in scored.out
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
@@ -105,6 +118,7 @@ def test_rendering_needs_the_index(cli, task):
         (("generate", "kitchen", "--split", "tets"), 2, "unknown value of --split: 'tets'"),
         (("generate", "kitchen", "--split", "train"), 2, "task 'kitchen' has no train split"),
         (("render",), 2, "missing option"),
+        (("truth", "--task", "kitchen", "--split", "train", "t.tsv"), 2, "task 'kitchen' has no"),
     ],
 )
 def test_bad_input(args, code, message, cli, task):

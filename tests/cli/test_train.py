@@ -14,7 +14,8 @@ from sedbench.errors import UnknownNameError
 def trained() -> SimpleNamespace:
     """What a training leaves behind."""
     card = {"validation": {"micro_f1": 0.9012}}
-    return SimpleNamespace(path=Path("data/classifier-s3.safetensors"), card=card, shipped=None)
+    path = Path("data/classifier-s3.safetensors")
+    return SimpleNamespace(path=path, card=card, shipped=None, journal=None)
 
 
 def test_options_reach_the_trainer(cli, api, trained):
@@ -62,6 +63,15 @@ def test_it_resumes_unless_told_otherwise(cli, api, trained):
     api.answers["train"] = trained
     cli("train", "classifier")
     assert api.calls[0][2]["resume"] is True and api.calls[0][2]["task"] is None
+    cli("train", "classifier", "--resume")
+    assert api.calls[1][2]["resume"] is True
+
+
+def test_it_says_where_the_log_of_every_epoch_is(cli, api, trained):
+    trained.journal = Path("data/classifier-s3.log.jsonl")
+    api.answers["train"] = trained
+    answer = cli("train", "classifier")
+    assert answer.err == f"every epoch: {trained.journal}\n" and "log" not in answer.out
 
 
 def test_it_says_when_shipped_weights_stay_in_use(cli, api, trained):

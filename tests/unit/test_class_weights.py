@@ -61,7 +61,7 @@ def test_a_balanced_class_counts_alike_active_and_not(active: int) -> None:
 
 def test_it_multiplies_the_weight_of_all_classes_and_is_off_by_default() -> None:
     wanted = labels(10, 20)
-    assert active_weight(Recipe(positive_weight=2.0), wanted).tolist() == 2.0
+    assert active_weight(Recipe(positive_weight=2.0), wanted).flatten().tolist() == [2.0]
     balanced = Recipe(positive_weight=2.0, class_weights="balanced")
     assert active_weight(balanced, wanted).tolist() == [6.0, 2.0]
 
@@ -70,7 +70,7 @@ def test_it_multiplies_the_weight_of_all_classes_and_is_off_by_default() -> None
 def test_the_loss_is_the_weighted_cross_entropy(kind: Any) -> None:
     frames = np.zeros((4, 2, 5), bool)
     frames[0, 0] = frames[:, 1, :2] = True
-    data = Examples(np.zeros((4, 3, 5), np.float16), frames.any(-1), lambda: frames)
+    data = Examples(np.zeros((4, 3, 5), np.float16), np.asarray(frames.any(-1)), lambda: frames)
     recipe = Recipe(labels=kind, class_weights="balanced")
     wanted = frames if kind == "frame" else data.clip_labels
     weight = active_weight(recipe, wanted)

@@ -124,6 +124,27 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path: Path, after: int) 
     assert ran == list(range(5 * (after + 1) + 1, 31))
 
 
+def test_the_log_is_written_after_every_epoch_and_a_resume_goes_on_in_it(tmp_path: Path) -> None:
+    path, log = tmp_path / "c", tmp_path / "deep" / "a.log.jsonl"
+
+    def lines() -> list[dict[str, float]]:
+        return [json.loads(line) for line in log.read_text().splitlines()]
+
+    def stop(entry: Any) -> None:
+        assert lines()[-1] == dict(entry)  # it is there as soon as the epoch is over
+        if entry["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(path, on_epoch=stop, journal=log)
+    assert [entry["epoch"] for entry in lines()] == [0, 1, 2]
+    log.unlink()  # the checkpoint knows it all
+    report = train(path, journal=log)
+    assert lines() == list(report.log) and len(report.log) == 6
+    train(tmp_path / "other", Recipe(epochs=1, batch=8), journal=log)
+    assert len(lines()) == 1  # another training is another log
+
+
 def test_an_epoch_that_was_cut_short_is_run_again(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole")
     path = tmp_path / "c"
