@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 REQUIRED = (
     *("command", "environment", "identity", "method_version", "method_code", "metrics_version"),
-    *("weights", "started"),
+    *("metrics_code", "weights", "started"),
 )
 """What the provenance of a result on a board has to say."""
 
-_HASHES = ("identity", "method_code")
+_HASHES = ("identity", "method_code", "metrics_code")
 _HASH = re.compile(r"[0-9a-f]{64}")
 # A folder of somebody's machine names the machine or its user.
 _FOLDER = re.compile(r"(?:^|[\s='\"(:,])(?:/(?:home|Users|root|mnt|media)/|[A-Za-z]:\\)")

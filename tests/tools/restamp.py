@@ -24,6 +24,7 @@ import numpy as np
 
 from sedbench import api, files, results
 from sedbench.errors import SedbenchError
+from sedbench.leaderboard.documents import DIGEST, digest
 from sedbench.progress import Quiet
 from sedbench.protocol import Scored
 from sedbench.refs import MethodRef
@@ -83,6 +84,8 @@ def restamp(path: Path, work: Work, splits: Splits, method: MethodRef, write: bo
     if write:
         document = json.loads(path.read_text())
         document["provenance"] |= {"identity": identity, "method_code": method.code()}
+        if DIGEST in document:
+            document[DIGEST] = digest(document)
         files.write_atomic(path, results.dumps(document))
     return "same"
 
