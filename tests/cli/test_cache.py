@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import sedbench
 from sedbench.cli.cache import KINDS, size
 from sedbench.files import cache_root, write_atomic
 
@@ -75,7 +74,7 @@ def test_sizes(count, shown):
 
 
 def test_every_folder_of_the_cache_is_known():
-    root = Path(sedbench.__file__).parents[1]
+    root = Path(__file__).parents[2]
     sources = [path for part in ("sedbench", "plugins") for path in (root / part).rglob("*.py")]
     told = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert set(re.findall(r'cache_root\(\) / "(\w+)"', told)) == set(KINDS)

@@ -95,6 +95,7 @@ def test_add_refuses_what_check_refuses(found, run, tmp_path):
     bad = tmp_path / found[0].name
     document = json.loads(found[0].read_text())
     document["supervision"] = "strong"
+    document["digest"] = digest(document)  # whoever edits can do that too
     bad.write_bytes(results.dumps(document))
     shutil.copy(results.items_path(found[0]), tmp_path)
     answer = run("leaderboard", "add", str(bad), "--folder", str(tmp_path / "b"), "--json")

@@ -54,4 +54,8 @@ def test_it_is_a_model_with_weights_of_its_own() -> None:
     assert WHOLE.pretrained == HEAD.pretrained
     ours = {p.name for p in (WHOLE.weights / "domestic-real").iterdir()}
     theirs = {p.name for p in (HEAD.weights / "domestic-real").iterdir()}
-    assert ours == theirs
+    # The poolings that came later were trained on the trunk in patches alone.
+    assert ours and ours <= theirs
+    assert {name.partition("-s0")[0] for name in ours} == {
+        "classifier", "fw-ws-linear", "fw-ws-max", "fw-ss"
+    }  # fmt: skip
