@@ -37,6 +37,7 @@ from sedbench.contenders import (
 )
 from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 from sedbench.protocol.evaluate import MIN_GROUPS
+from sedbench.protocol.moments import MASS_METRICS
 from sedbench.protocol.pairs import DECISION
 from sedbench.protocol.records import Plan, Row, fixed_name
 from sedbench.protocol.replicates import Measured, measure
@@ -228,6 +229,7 @@ def _measured(contender: Contender, wanted: Row, decision: float) -> Measured:
         decision=decision,
         fixed_percentile=fixed,
         smoothings=SMOOTHINGS if wanted.smoothing != "none" else SMOOTHINGS[:1],
+        also=MASS_METRICS,
     )
     if fixed is not None:
         wanted = replace(wanted, policy=fixed_name(fixed))

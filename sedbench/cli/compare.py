@@ -103,6 +103,7 @@ def command(  # noqa: PLR0917 - one option each
       sedbench compare NAME OTHER 'OTHER[param=value]'
       sedbench compare NAME all --by class
       sedbench compare mine.json NAME --metric auc --json
+      sedbench compare NAME OTHER --metric rma
       sedbench compare NAME --fail-if-worse-than OTHER
 
     A METHOD is a name, the file of a result, or 'all'. Results are looked for among your own,

@@ -1,9 +1,10 @@
 """Metrics that stand alone: functions on event lists, score tables, scores of pairs, or a model.
 
 No board shows them and no result holds them, so ``METRICS_VERSION`` does not cover them: they are
-for judging a detector, or an attribution, by itself (``sedbench evaluate``, or the functions of
-:mod:`sedbench.metrics`). Those over the *model* ask the explained classifier again (``sedbench
-faithfulness``, ``sedbench randomisation``); the functions behind them read figures off its answers.
+for judging a detector, or an attribution, by itself (``sedbench evaluate``, ``sedbench compare
+--metric rma``, or the functions of :mod:`sedbench.metrics`). Those over the *model* ask the
+explained classifier again (``sedbench faithfulness``, ``sedbench randomisation``); the functions
+behind them read figures off its answers.
 """
 
 from __future__ import annotations

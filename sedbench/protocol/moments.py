@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sedbench.metrics.discrimination import discrimination_auc
+from sedbench.metrics.mass import relevance_mass, relevance_rank
 from sedbench.metrics.overlap import frame_f1, iou
 from sedbench.metrics.pointing import active_share, pointing_hit
 from sedbench.metrics.ranking import average_precision, roc_auc
@@ -38,6 +39,8 @@ MASK_METRICS = ("iou", "f1", "f1_pooled")
 _EXACT = 2.0**36
 
 RANK_METRICS = ("auc", "ap", "discrimination")
+MASS_METRICS = ("rma", "rra")
+"""No result holds these; they are worked out from its items where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ class TestPairs:
         return made
 
     def threshold_free(self, smoothing: int) -> Moments:
-        """Pointing game, its chance, and the ranking metrics after one filter."""
+        """Pointing game, its chance, ranking and relevance metrics after one filter."""
         values = self.ordered(smoothing).values
         made: Moments = {}
         for name, truth in self.truths.items():
@@ -203,6 +206,8 @@ class TestPairs:
             made[Key("discrimination", name)] = self._mean(
                 discrimination_auc(values, truth, others)
             )
+            made[Key("rma", name)] = self._mean(relevance_mass(values, truth))
+            made[Key("rra", name)] = self._mean(relevance_rank(values, truth))
         return made
 
     def _rows(self, of_pairs: NDArray[np.float64], of_alarms: float = 0.0) -> NDArray[np.float64]:

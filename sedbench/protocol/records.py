@@ -22,6 +22,7 @@ from sedbench.protocol.moments import (
     END_TO_END,
     LOCALISATION,
     MASK_METRICS,
+    MASS_METRICS,
     RANK_METRICS,
     Key,
     Moments,
@@ -81,7 +82,7 @@ class Plan:
         among : ndarray, shape (pairs,), bool, optional
             Only these pairs; a false alarm is none of them.
         """
-        metric = row.metric if row.metric in RANK_METRICS else "iou"
+        metric = row.metric if row.metric in (*RANK_METRICS, *MASS_METRICS) else "iou"
         if among is not None:
             return self._count(metric, row.truth, row.view, row.stratum, among)
         key = (metric, row.truth, row.view, row.stratum)
@@ -120,8 +121,19 @@ def fixed_name(percentile: float | None) -> str | None:
     return None if percentile is None else f"percentile@{percentile:g}"
 
 
-def plan(pairs: TestPairs, primary: str, fixed_percentile: float | None) -> Plan:
-    """List the figures of a result, headline first, then by class and by condition."""
+def plan(
+    pairs: TestPairs, primary: str, fixed_percentile: float | None, also: Sequence[str] = ()
+) -> Plan:
+    """List the figures of a result, headline first, then by class and by condition.
+
+    Parameters
+    ----------
+    pairs : TestPairs
+    primary : str
+    fixed_percentile : float or None
+    also : sequence of str
+        Of ``MASS_METRICS``: figures that no result holds.
+    """
     fixed = fixed_name(fixed_percentile)
     policies = [*POLICIES, "chosen", "oracle", *([fixed] if fixed else [])]
     truths = [primary, *sorted(set(pairs.truths) - {primary})]
@@ -132,7 +144,7 @@ def plan(pairs: TestPairs, primary: str, fixed_percentile: float | None) -> Plan
                 if metric != "f1_pooled" or view == LOCALISATION:
                     yield from ((metric, policy, view) for policy in policies)
             yield "pg", None, view
-        yield from ((m, None, LOCALISATION) for m in ("pg_corrected", *RANK_METRICS))
+        yield from ((m, None, LOCALISATION) for m in ("pg_corrected", *RANK_METRICS, *also))
 
     rows = [
         Row(metric, policy, view, average, "all", truth, smoothing)

@@ -189,6 +189,7 @@ def measure(
     fixed_percentile: float | None = None,
     seed: int = 0,
     smoothings: Sequence[str] = SMOOTHINGS,
+    also: Sequence[str] = (),
 ) -> Measured:
     """Get a method's answer ready to be averaged.
 
@@ -199,6 +200,8 @@ def measure(
     smoothings : sequence of str
         Filters to choose from. With ``none`` alone the figures without smoothing are the same,
         and come seven times as fast.
+    also : sequence of str
+        Figures besides, see :func:`sedbench.protocol.records.plan`.
 
     Raises
     ------
@@ -217,7 +220,7 @@ def measure(
         whole,
         selectors,
         parts,
-        plan(whole, primary, fixed_percentile),
+        plan(whole, primary, fixed_percentile, also),
         Resampling(_numbered(parts), groups, len(np.unique(test.table.soundscapes)), seed=seed),
     )
 

@@ -33,6 +33,8 @@ METRIC_HEADS = {
     "auc": "AUC",
     "ap": "AP",
     "discrimination": "discr. AUC",
+    "rma": "RMA",
+    "rra": "RRA",
 }
 """Metrics as a table's head has them."""
 

@@ -12,6 +12,7 @@ import pytest
 from sedbench.comparison import holm, paired
 from sedbench.contenders import Contender, check_same_pairs, identical, names
 from sedbench.errors import DataError, NothingSelectedError, UnknownNameError, UsageError
+from sedbench.metrics import relevance_mass, relevance_rank
 from sedbench.protocol import Scored, evaluate, quantise
 from sedbench.protocol.records import Row
 from sedbench.protocol.replicates import measure
@@ -251,3 +252,28 @@ def test_one_clip_says_nothing() -> None:
     assert standing.verdict is None and math.isnan(standing.adjusted_p)
     assert math.isnan(standing.low) and math.isnan(standing.difference.high)
     assert standing.difference.value > 0
+
+
+@pytest.mark.parametrize(("metric", "function"), [("rma", relevance_mass), ("rra", relevance_rank)])
+def test_relevance_is_worked_out_from_the_frame_scores(metric: str, function: Any) -> None:
+    weak = contender("weak", 0.8, missed=(3, 4))
+    found = against(
+        weak, contender("strong", 3.0, missed=(3, 4)), row=replace(IOU, metric=metric, policy=None)
+    )
+    for each, standing in zip((weak, STRONG), found.overall.standings, strict=True):
+        of_pairs = function(each.test.scores, each.test.table.truths["extent"])
+        assert standing.value == pytest.approx(np.delete(of_pairs, (3, 4)).mean(), abs=1e-9)
+        assert standing.low < standing.value < standing.high
+    assert found.overall.standings[1].verdict == "better"
+    assert found.overall.n_pairs == CLIPS - 2
+
+
+def test_pairs_without_a_positive_score_are_left_out_of_relevance_mass() -> None:
+    scores = WEAK.test.scores.copy()
+    scores[:5] = -1.0
+    none = Contender(WEAK.result, WEAK.validation, replace(WEAK.test, scores=scores))
+    found = against(none, none, row=replace(IOU, metric="rma", policy=None))
+    assert found.overall.n_pairs == CLIPS - 5
+    assert not any(
+        row.metric in ("rma", "rra") for row in measure(WEAK.validation, WEAK.test).todo.rows
+    )
