@@ -29,7 +29,7 @@ from sedbench.refs import ModelRef
 from sedbench.stats import Resampling
 from sedbench.streamed import Batch, answered, batches
 from sedbench.tasks import TaskSpec
-from sedbench.types import FrameGrid
+from sedbench.types import FrameGrid, PairTable
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CONTENTS = ("silence", "mean", "noise")
@@ -78,6 +78,10 @@ class Passed:
         Contents that do not apply to the model, and why.
     passes : int
         Masked clips that went through the classifier.
+    table : PairTable
+        Every true pair of the clips.
+    rows : ndarray of int, shape (pairs answered,)
+        Which of them were answered.
     """
 
     answered: Answered
@@ -87,6 +91,8 @@ class Passed:
     domain: str
     left_out: dict[str, str]
     passes: int
+    table: PairTable
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,8 @@ def pass_masked(
         parts.domain,
         parts.left_out,
         parts.passes,
+        table,
+        rows,
     )
 
 

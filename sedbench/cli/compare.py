@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sedbench.cli.errors import report
-from sedbench.cli.options import JSON, METHOD_SEED, RESULTS, TASK, Numbers, Word
+from sedbench.cli.options import BY, JSON, METHOD_SEED, RESULTS, TASK, Numbers, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UsageError
 
 if TYPE_CHECKING:
     from sedbench.contenders import Contender
-    from sedbench.protocol.strata import Stratum
     from sedbench.tasks import TaskSpec
     from sedbench.versus import Comparison
-
-BY = ("class", "polyphony", "duration", "snr", "condition")
 
 
 @click.command("compare")
@@ -112,6 +109,7 @@ def command(  # noqa: PLR0917 - one option each
     chosen = [*([rival] if rival else []), *methods]
     with reserved_stdout():
         from sedbench import versus
+        from sedbench.cli.stored import strata_of
         from sedbench.stats import RESAMPLES
 
         contenders, task_spec = _contenders(chosen, task, models, seeds, seed, folder)
@@ -119,7 +117,9 @@ def command(  # noqa: PLR0917 - one option each
         found = versus.compare(
             contenders,
             _wanted(contenders[0][0], figure),
-            strata=_strata(contenders[0][0], by, task_spec, figure["truth"]),
+            strata=strata_of(
+                contenders[0][0].test.table, by, _truth(contenders[0][0], figure), task_spec
+            ),
             decision=task_spec.threshold,
             resamples=RESAMPLES,
         )
@@ -190,22 +190,15 @@ def _check(contenders: list[list[Contender]], by: str | None, view: str) -> None
 
 
 def _wanted(first: Contender, figure: dict[str, str]) -> Any:
-    from sedbench.contenders import primary_truth
     from sedbench.protocol.records import Row
 
-    truth = figure["truth"] or primary_truth(first.result)
-    return Row(stratum="all", **{**figure, "truth": truth})
+    return Row(stratum="all", **{**figure, "truth": _truth(first, figure)})
 
 
-def _strata(first: Contender, by: str | None, task: TaskSpec, truth: str | None) -> list[Stratum]:
-    from sedbench.cli.stored import levels
+def _truth(first: Contender, figure: dict[str, str]) -> str:
     from sedbench.contenders import primary_truth
-    from sedbench.protocol.strata import strata
 
-    if by is None:
-        return []
-    found = levels(task) if by == "snr" else None
-    return strata(first.test.table, by, truth or primary_truth(first.result), found)
+    return figure["truth"] or primary_truth(first.result)
 
 
 def _gate(found: Comparison) -> int:

@@ -6,7 +6,19 @@ from typing import Any
 
 import click
 
-from sedbench.cli.options import COUNT, DEVICE, JOBS, JSON, LIMIT, MODEL, RESULTS, SEED, TASK, Word
+from sedbench.cli.options import (
+    BY,
+    COUNT,
+    DEVICE,
+    JOBS,
+    JSON,
+    LIMIT,
+    MODEL,
+    RESULTS,
+    SEED,
+    TASK,
+    Word,
+)
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 
@@ -35,6 +47,12 @@ from sedbench.errors import NothingSelectedError, UnknownNameError, UsageError
 )
 @click.option("--by-fraction", is_flag=True, help="Show the curves in place of their areas.")
 @click.option(
+    "--by",
+    type=Word(BY),
+    metavar="|".join(BY),
+    help="Some pairs apart as well.",
+)
+@click.option(
     "--draws", type=COUNT, default=5, show_default=True, help="Random orders to compare with."
 )
 @click.option(
@@ -51,6 +69,7 @@ def command(  # noqa: PLR0917 - one option each
     content: str | None,
     unit: Any,
     by_fraction: bool,
+    by: str | None,
     draws: int,
     limit: int | None,
     jobs: int | None,
@@ -64,6 +83,7 @@ def command(  # noqa: PLR0917 - one option each
       sedbench faithfulness NAME OTHER --limit 40
       sedbench faithfulness mine.json --content silence
       sedbench faithfulness NAME --fractions 0.05,0.1,0.2,0.5 --by-fraction
+      sedbench faithfulness NAME OTHER --content silence --by class
 
     A METHOD is a name, the file of a result, or 'all'. Results are looked for
     among your own, then on the board that ships; no method is run again. Every
@@ -74,15 +94,18 @@ def command(  # noqa: PLR0917 - one option each
         raise NothingSelectedError(
             "no method was named", "sedbench faithfulness NAME; `sedbench list methods` has names"
         )
+    if by and by_fraction:
+        raise UsageError(f"--by {by} and --by-fraction are two tables", "ask for one of them")
     shares = _shares(fractions)
     contents = _contents(content)
     with reserved_stdout():
         from sedbench.cli.progress import Bars
-        from sedbench.cli.stored import measured
-        from sedbench.contenders import identical
+        from sedbench.cli.stored import measured, strata_of
+        from sedbench.contenders import identical, primary_truth
         from sedbench.faithfulness import CONTENTS, SHARES, Masking, pass_masked
         from sedbench.lookup import find_bank, find_models
         from sedbench.protocol.faithfulness import UNITS, read
+        from sedbench.protocol.faithfulness_parts import read_parts
         from sedbench.stats import RESAMPLES
         from sedbench.workers import default_jobs
 
@@ -95,6 +118,8 @@ def command(  # noqa: PLR0917 - one option each
             seed=where["seed"],
             folder=where["folder"],
         )
+        truth = primary_truth(found[0].result)
+        strata_of(found[0].test.table, by, truth, place.task)  # refused now, not when all is done
         masking = Masking(shares or SHARES, contents or CONTENTS, draws, where["seed"])
         with Bars() as bars:
             passed = pass_masked(
@@ -116,7 +141,15 @@ def command(  # noqa: PLR0917 - one option each
             ]
             for each in (UNITS if as_json else (unit,))
         }
+        strata = strata_of(passed.table, by, truth, place.task)
+        parts = {
+            each: read_parts(
+                answered, passed.table, passed.rows, strata, unit=each, resamples=RESAMPLES
+            )
+            for each in readings
+        }
     from sedbench.report.faithfulness import payload, tables
+    from sedbench.report.faithfulness_parts import parts_payload
 
     first = found[0].result
     head = {
@@ -137,9 +170,20 @@ def command(  # noqa: PLR0917 - one option each
     }
     if as_json:
         every = [reading for of_unit in readings.values() for reading in of_unit]
+        apart = [part for of_unit in parts.values() for part in of_unit]
+        if by:
+            head |= {"by": by, "parts": parts_payload(apart, answered.names)}
         write_json(payload(every, answered.names, head))
     else:
-        out().print(tables(readings[unit], answered.names, head, by_share=by_fraction))
+        shown = tables(
+            readings[unit],
+            answered.names,
+            head,
+            by_share=by_fraction,
+            parts=parts[unit],
+            by=by or "",
+        )
+        out().print(shown)
     return 0
 
 

@@ -84,6 +84,9 @@ class Word(click.Choice[str]):
         return str(value)
 
 
+BY = ("class", "polyphony", "duration", "snr", "condition")
+"""Ways of sorting pairs, see :mod:`sedbench.protocol.strata`."""
+
 SEED = Whole(0, MAX_SEED)
 COUNT = Whole(1)
 

@@ -16,9 +16,11 @@ from sedbench.errors import MissingDataError, NothingSelectedError, UnknownNameE
 
 if TYPE_CHECKING:
     from sedbench.contenders import Contender
+    from sedbench.protocol.strata import Stratum
     from sedbench.registry import Registry
     from sedbench.results import Origin
     from sedbench.tasks import TaskSpec
+    from sedbench.types import PairTable
 
 EVERYTHING = "all"
 
@@ -224,6 +226,15 @@ def place_of(
             break
     spec = find_task(task, known)
     return Place(spec, canonical_model(model or spec.model, known), results_root(folder), seed)
+
+
+def strata_of(table: PairTable, by: str | None, truth: str, task: TaskSpec) -> list[Stratum]:
+    """The pairs of a split, sorted; none where ``by`` is None."""
+    from sedbench.protocol.strata import strata
+
+    if by is None:
+        return []
+    return strata(table, by, truth, levels(task) if by == "snr" else None)
 
 
 def levels(task: TaskSpec) -> dict[tuple[str, str], float]:

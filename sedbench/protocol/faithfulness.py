@@ -16,7 +16,7 @@ where less is better.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from sedbench.metrics import faithfulness as metrics
 from sedbench.protocol.contrasts import Contrast, against_first
 from sedbench.protocol.means import Means, means, with_replicates
 from sedbench.stats import RESAMPLES, Resampling
+from sedbench.types import BoolArray
 
 Unit = Literal["probability", "logit"]
 UNITS: tuple[Unit, ...] = ("probability", "logit")
@@ -75,6 +76,17 @@ class Answered:
     empty: NDArray[np.float64]
     methods: NDArray[np.float64]
     chance: NDArray[np.float64]
+
+    def among(self, kept: BoolArray) -> Answered:
+        """The answers about some of the pairs, shape (pairs,)."""
+        return replace(
+            self,
+            clip=self.clip[kept],
+            whole=self.whole[kept],
+            empty=self.empty[:, kept],
+            methods=self.methods[:, :, kept],
+            chance=self.chance[:, :, kept],
+        )
 
     def of(self, content: int, unit: Unit) -> _Slice:
         """What is measured of one content in one unit."""
@@ -162,7 +174,8 @@ class Reading:
     curves : tuple of Means
         Of each method: comprehensiveness at each share, then sufficiency at each share.
     against : tuple of dict of str to Contrast
-        Each method against the first, by measure; empty for the first itself.
+        Each method against the first, by measure; empty for the first itself, and where
+        nothing was compared.
     chance : dict of str to Chance
     chance_curve : Means
         As ``curves``.
@@ -187,6 +200,7 @@ def read(
     resamples: int = RESAMPLES,
     *,
     same: Sequence[int] | None = None,
+    contrasts: bool = True,
 ) -> Reading:
     """Figures of one content in one unit.
 
@@ -201,6 +215,8 @@ def read(
     resamples : int
     same : sequence of int, (methods,), optional
         The first method that each is identical to.
+    contrasts : bool
+        Whether methods are compared with the first.
     """
     part = answered.of(content, unit)
     drawn = part.values(part.chance)
@@ -234,6 +250,11 @@ def read(
             }
         )
         curves.append(_from(found, 2 * size))
+    against = (
+        _against_first(figures, np.array(scatter), answered, resampling, same)
+        if contrasts
+        else [{} for _ in figures[1:]]
+    )
     return Reading(
         answered.contents[content],
         unit,
@@ -241,7 +262,7 @@ def read(
         float(part.empty.mean()),
         tuple(figures),
         tuple(curves),
-        ({}, *_against_first(figures, np.array(scatter), answered, resampling, same)),
+        ({}, *against),
         chance,
         _from(base, len(MEASURES)),
     )

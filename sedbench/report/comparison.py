@@ -147,10 +147,12 @@ def _table(found: Comparison, groups: Sequence[Group], by: str = "") -> Table:
                     _range(signed, standing.difference_over_models),
                 ]
             cells.append(words(standing, group.ranked))
-            lead = [_support(group) if m == 0 else ""] if by else []
+            lead = [support(group.name, group.n_pairs, group.n_groups) if m == 0 else ""]
             last = group is not groups[-1] and m == order[-1]
             style = "bold" if standing.verdict in ("better", "worse") else ""
-            table.add_row(*map(Text, [*lead, *cells]), style=style, end_section=last)
+            table.add_row(
+                *map(Text, [*(lead if by else []), *cells]), style=style, end_section=last
+            )
     return table
 
 
@@ -160,8 +162,9 @@ def _name(found: Comparison, method: int) -> str:
     return f"{found.names[method]} {EQUAL}" if alike else found.names[method]
 
 
-def _support(group: Group) -> str:
-    return f"{group.name}\n{_count(group.n_pairs, 'pair')}, {_count(group.n_groups, 'group')}"
+def support(name: str, n_pairs: int, n_groups: int) -> str:
+    """What a stratum is called, and how much of it there is."""
+    return f"{name}\n{_count(n_pairs, 'pair')}, {_count(n_groups, 'group')}"
 
 
 def _count(n: int, noun: str) -> str:

@@ -13,10 +13,12 @@ from rich.text import Text
 
 from sedbench.protocol.contrasts import Contrast
 from sedbench.protocol.faithfulness import MEASURES, Chance, Figure, Reading
+from sedbench.protocol.faithfulness_parts import Part
 from sedbench.protocol.means import Means
 from sedbench.report.columns import folded, number
 from sedbench.report.comparison import difference_payload, in_words, signed
 from sedbench.report.contrasts import contrast_table
+from sedbench.report.faithfulness_parts import about_parts, parts_table
 
 SCHEMA_VERSION = 1
 """Of the JSON document."""
@@ -44,6 +46,8 @@ def tables(
     head: Mapping[str, Any],
     *,
     by_share: bool = False,
+    parts: Sequence[Part] = (),
+    by: str = "",
 ) -> Group:
     """A table a content, and what stands beneath them.
 
@@ -57,21 +61,37 @@ def tables(
         What was measured, see :func:`payload`.
     by_share : bool
         Comprehensiveness and sufficiency at each share instead of the areas.
+    parts : sequence of Part
+        Some pairs apart, in the same unit.
+    by : str
+        What the parts are.
     """
-    parts: list[RenderableType] = []
-    for reading in readings:
+    shown: list[RenderableType] = []
+    compared = len(names) > 1 and not by_share
+    for content, reading in enumerate(readings):
         title = (
             f"{_SAID[reading.content]}: mean {reading.unit} {_figure(reading.whole)} of the whole "
             f"clip, {_figure(reading.empty)} with all of it masked"
         )
         made = _shares(reading, names, head["shares"]) if by_share else _areas(reading, names)
-        parts += [Text(title, style="bold"), made, ""]
-        if len(names) > 1 and not by_share:
-            parts += [_differences(reading, names), ""]
-    lines = _caption(readings, names, head)
-    if len(names) > 1 and not by_share:
-        lines[3:3] = _about_differences(readings, names)
-    return Group(*parts, *(Text(line, style="dim") for line in lines))
+        shown += [Text(title, style="bold"), made, ""]
+        if compared:
+            shown += [_differences(reading, names), ""]
+        if parts:
+            shown += [parts_table(parts, content, names, _order(reading), by), ""]
+    lines = _what(readings[0], head)
+    if by_share:
+        lines.append(
+            f"chance: the mean of {head['draws']} random orders a clip, on the same pairs."
+        )
+    else:
+        lines.append(_about_chance(head))
+    if compared:
+        lines += _about_differences(readings, names)
+    if parts:
+        lines += about_parts(parts, by)
+    lines += _exceptions(readings, names, head, gains=not by_share)
+    return Group(*shown, *(Text(line, style="dim") for line in lines))
 
 
 def _figure(value: float) -> str:
@@ -159,22 +179,30 @@ def _shares(reading: Reading, names: Sequence[str], shares: Sequence[float]) -> 
     return table
 
 
-def _caption(
-    readings: Sequence[Reading], names: Sequence[str], head: Mapping[str, Any]
-) -> list[str]:
+def _what(first: Reading, head: Mapping[str, Any]) -> list[str]:
     shares = ", ".join(f"{100 * share:.3g}" for share in head["shares"])
-    first = readings[0]
-    lines = [
+    return [
         f"{head['task']}@{head['task_version']}, model {head['model']}: {head['n_pairs']} pairs, "
         f"{head['n_clips']} clips, {head['n_groups']} source groups. In {_plural(first.unit)} of "
         f"the pair's class; masked in its {head['domain']}, {shares} % of the frames.",
         "insertion, deletion: areas under the answer as the top frames are shown, or masked. "
         "compr., suff.: what the answer loses without the top frames, or with them alone.",
+    ]
+
+
+def _about_chance(head: Mapping[str, Any]) -> str:
+    return (
         f"chance: {head['draws']} random orders a clip, on the same pairs; ± is how much their "
         "mean over all pairs varies. gain: how much better, more is better; brackets: 95 % "
-        "bootstrap over clips and source groups crossed.",
-    ]
-    for reading in readings:
+        "bootstrap over clips and source groups crossed."
+    )
+
+
+def _exceptions(
+    readings: Sequence[Reading], names: Sequence[str], head: Mapping[str, Any], *, gains: bool
+) -> list[str]:
+    lines = []
+    for reading in readings if gains else ():
         tied = [
             f"{name} ({', '.join(same)})"
             for name, figures in zip(names, reading.methods, strict=True)

@@ -33,19 +33,24 @@ def asked(kitchen, monkeypatch):
     def pass_masked(contenders, task, bank, models, masking, **options):
         calls.append(([c.result.spec for c in contenders], task, models, masking, options))
         rng = np.random.default_rng(0)
-        sizes = len(masking.contents), 20, 2, len(masking.shares)
+        table = contenders[0].test.table
+        pairs = len(table)
+        sizes = len(masking.contents), pairs, 2, len(masking.shares)
         answered = Answered(
             tuple(c.result.spec for c in contenders),
             masking.contents,
             np.array(masking.shares),
-            np.arange(20),
-            rng.normal(3, 1, 20),
+            np.arange(pairs),
+            rng.normal(3, 1, pairs),
             rng.normal(-3, 1, sizes[:2]),
             rng.normal(0, 1, (len(contenders), *sizes)),
             rng.normal(0, 1, (masking.draws, *sizes)),
         )
-        resampling = Resampling(np.arange(20), [(f"g{i % 5}",) for i in range(20)], 20)
-        return Passed(answered, resampling, 20, 5, "features", {"mean": "there is none"}, 99)
+        resampling = Resampling(np.arange(pairs), [(f"g{i % 5}",) for i in range(pairs)], pairs)
+        left_out = {"mean": "there is none"}
+        return Passed(
+            answered, resampling, 20, 5, "features", left_out, 99, table, np.arange(pairs)
+        )
 
     monkeypatch.setattr("sedbench.faithfulness.pass_masked", pass_masked)
     return calls
@@ -61,7 +66,7 @@ def test_defaults_ask_for_all_contents_of_stored_results(cli, asked):
     assert (masking.draws, masking.seed, options["limit"]) == (5, 0, None)
     out = " ".join(answer.out.split())
     assert out.count("chance: a random order") == 3
-    assert "20 pairs, 20 clips, 5 source groups. In probabilities" in out
+    assert "18 pairs, 20 clips, 5 source groups. In probabilities" in out
     assert "Left out, mean: there is none." in out
     assert max(map(len, answer.out.splitlines())) <= 120
     assert out.count("difference to") == 3 + 1  # tables, and what stands beneath them
@@ -126,6 +131,29 @@ def test_two_names_of_one_thing_are_identical_and_not_tested(cli, kitchen, asked
     assert "identical: by construction" in out
 
 
+def test_by_shows_some_pairs_apart(cli, asked, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    options = ("softest", "loudest", *TASK, "--content", "noise", "--by", "class")
+    document = json.loads(cli("faithfulness", *options, "--json").out)
+    assert document["by"] == "class"
+    units = [part["readings"][0]["unit"] for part in document["parts"]]
+    assert sorted(set(units)) == ["logit", "probability"]
+    parts = [p for p in document["parts"] if p["readings"][0]["unit"] == "logit"]
+    assert sum(part["n_pairs"] for part in parts) == 18 and len(parts) > 1
+    [whole] = [r for r in document["readings"] if r["unit"] == "logit"]
+    for m, method in enumerate(whole["methods"]):
+        for measure in SIGNS:
+            for key in ("value", "gain"):
+                of_parts = [p["readings"][0]["methods"][m][measure][key] for p in parts]
+                together = np.average(of_parts, weights=[p["n_pairs"] for p in parts])
+                assert together == pytest.approx(method[measure][key])
+    answer = cli("faithfulness", *options)
+    assert max(map(len, answer.out.splitlines())) <= 100
+    for part in parts:
+        assert part["name"] in answer.out
+    assert "By class: values, and chance, of the part's own pairs" in answer.out
+
+
 def test_a_table_fits_a_hundred_columns(cli, asked, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     out = cli("faithfulness", "softest", "loudest", *TASK, "--content", "noise").out
@@ -142,6 +170,9 @@ def test_a_table_fits_a_hundred_columns(cli, asked, monkeypatch):
         (("softest", "--content", "silense"), "did you mean 'silence'"),
         (("softest", "--content", ","), "words with commas"),
         (("softest", "--unit", "percent"), "--unit"),
+        (("softest", "--by", "clas"), "did you mean 'class'"),
+        (("softest", "--by", "condition"), "the task has no conditions"),
+        (("softest", "--by", "class", "--by-fraction"), "two tables"),
         (("nobody",), "nobody"),
     ],
 )

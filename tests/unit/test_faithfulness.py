@@ -17,6 +17,8 @@ from sedbench.data.cache import render_split
 from sedbench.errors import DataError, NothingSelectedError
 from sedbench.faithfulness import Masking, pass_masked
 from sedbench.protocol.faithfulness import Answered, read
+from sedbench.protocol.faithfulness_parts import read_parts
+from sedbench.protocol.strata import Stratum
 from sedbench.report.faithfulness import payload, tables
 from sedbench.stats import Resampling
 from sedbench.taskfile import load_task
@@ -228,3 +230,26 @@ def test_one_draw_has_no_scatter_and_json_has_none_for_it(world):
 def test_the_contents_of_the_command_are_those_of_the_mask():
     assert Masking().contents == faithfulness.CONTENTS
     assert Masking().shares == faithfulness.SHARES
+
+
+def test_a_part_is_read_as_if_nothing_else_had_been_asked(world):
+    whole, few = (passed(world, found(world, "ear-method"), limit=n) for n in (None, 6))
+    first = np.arange(len(whole.table)) < len(few.table)
+    one = np.arange(len(whole.table)) == whole.rows[-1]
+    none = np.zeros(len(whole.table), bool)
+    strata = [Stratum("first", first), Stratum("nobody", none), Stratum("one", one)]
+    parts = read_parts(
+        whole.answered, whole.table, whole.rows, strata, unit="probability", resamples=50
+    )
+    assert [part.name for part in parts] == ["first", "one"]
+    assert [part.bounded for part in parts] == [True, False]
+    assert (parts[0].n_pairs, parts[0].n_clips, parts[0].n_groups) == (
+        len(few.rows), few.n_clips, few.n_groups,
+    )  # fmt: skip
+    for content, alone in enumerate(reading(few, c) for c in range(2)):
+        mine = parts[0].readings[content]
+        assert mine.against == ({},)
+        for measure, figure in alone.methods[0].items():
+            assert mine.methods[0][measure].value == figure.value
+            assert mine.methods[0][measure].gain == figure.gain
+            assert mine.chance[measure].value == alone.chance[measure].value
