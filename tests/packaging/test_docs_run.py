@@ -43,7 +43,6 @@ NOT_RUN: tuple[tuple[str, str], ...] = (
     ),
     (r"^sedbench fetch ", "downloads: tests/cli/test_fetch.py has a server of its own"),
     (r"^sedbench train ", "trains for minutes: tests/unit/test_own_task.py trains on 16 clips"),
-    (r"^sedbench run .*--model logmel-crnn", "wants weights that the lines before it train"),
     (r"^sedbench run .*-m lmac", "wants the weights that the lines before it train"),
     (r"^sedbench leaderboard ", "wants whole results: tests/unit/test_leaderboard_check.py"),
     (r"^sedbench run .*-t (domestic-real|desed)", "wants recordings that are not shipped"),
