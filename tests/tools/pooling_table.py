@@ -19,7 +19,7 @@ from sedbench.report.columns import number
 from sedbench.report.comparison import probability, signed
 
 POOLINGS = ("linear", "max", "average", "exponential", "attention", "auto", "self-attention")
-SEEDS = {"domestic": "0,1,2", "domestic-real": "0,1"}
+SEEDS = {"domestic": "0,1,2", "domestic-real": "0,1,2"}
 HEADS = (
     "pooling",
     "IoU [95 %]",
