@@ -46,8 +46,9 @@ def train(
     Parameters
     ----------
     what : str
-        A variant that the model declares, for instance ``classifier``; else a method that
-        learns, with its parameters.
+        A variant that the model declares, for instance ``classifier``, or the detector that
+        reads it, for instance ``fw-ws[pooling=auto]``; else a method that learns, with its
+        parameters.
     task : str, optional
         A name, or a task's file; the default task unless given.
     model : str, optional
@@ -94,6 +95,7 @@ def train(
     family = (model or task_spec.model).partition("[")[0]
     if not getattr(known.get("models", family).info, "trains", True):
         raise UsageError(f"{family!r} has nothing to train", "it knows its classes already")
+    what = _variant(what, family, known)
     method = _method(what, family, known)
     if method is not None and recipe is not None:
         raise UsageError(
@@ -130,6 +132,16 @@ def train(
     if method is not None:
         return teacher.train_method(task_spec, bank, ref, method, **settings)
     return trainer.train_variant(task_spec, bank, ref, what, recipe=recipe, **settings)
+
+
+def _variant(what: str, family: str, known: Registry) -> str:
+    """The variant that a detector of this name reads; any other name is itself."""
+    if what in getattr(known.get("models", family).info, "variants", ()):
+        return what
+    entry = known.entries["methods"].get(spec.parse(what).name)
+    if entry is None or getattr(entry.info, "kind", "") != "detector":
+        return what
+    return find_method(what, known).variant or what
 
 
 def _method(what: str, family: str, known: Registry) -> MethodRef | None:

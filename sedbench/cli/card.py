@@ -75,10 +75,11 @@ def cards(registry: Registry, name: str, kind: str | None = None) -> list[dict[s
     ]
     owners = [e for e in owners if not isinstance(e.info, MethodInfo) or e.info.learns]
     if not owners:
-        raise UsageError(
-            f"{chosen.name!r} has no model cards",
-            "models have, and methods that are trained: `sedbench list models`",
-        )
+        method = registry.entries["methods"].get(chosen.name)
+        hint = "models have, and methods that are trained: `sedbench list models`"
+        if method is not None and isinstance(method.info, MethodInfo) and method.info.variant:
+            hint = "a detector is a part of a model: `sedbench show MODEL --card`"
+        raise UsageError(f"{chosen.name!r} has no model cards", hint)
     for owner in owners:
         spec.resolve(chosen, owner.info)
     found = [weights for owner in owners for weights in describe.weights(owner, registry)]

@@ -55,12 +55,13 @@ def command(what: str, resume: bool, fold: int | None, **options: Any) -> int:
       sedbench train classifier --task TASK --seed 3
       sedbench train VARIANT --model MODEL --task TASK --resume
       sedbench train VARIANT --recipe mine.toml
+      sedbench train 'DETECTOR[param=value]'
       sedbench train METHOD --model MODEL --task TASK --seed 3
 
-    WHAT is one of the model's variants, or a method that learns. The weights land in the
-    data folder and are used from there with --model 'MODEL[seed=3]'; shipped weights are
-    never replaced. Beside them, NAME.log.jsonl has loss and scores of every epoch as soon as
-    it is over. An interrupted training goes on from its last epoch.
+    WHAT is one of the model's variants, the detector that reads it, or a method that learns.
+    The weights land in the data folder and are used from there with --model 'MODEL[seed=3]';
+    shipped weights are never replaced. Beside them, NAME.log.jsonl has loss and scores of every
+    epoch as soon as it is over. An interrupted training goes on from its last epoch.
     """  # noqa: D301
     from sedbench.cli.progress import Bars
 

@@ -170,6 +170,12 @@ def test_what_has_no_cards_ends_with_2(args, message, cli):
     assert answer.err.startswith(f"error: {message}\nhint: ")
 
 
+def test_a_detectors_cards_are_its_models(cli, offers):
+    offers.append((MethodInfo("hears", "hears", kind="detector", variant="fw"), object))
+    answer = cli("show", "hears", "--card")
+    assert answer.code == 2 and "sedbench show MODEL --card" in answer.err
+
+
 def test_a_damaged_card_ends_with_4(cli, write):
     write().with_suffix(".json").write_text("{")
     answer = cli("show", "big-net", "--card")

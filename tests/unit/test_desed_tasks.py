@@ -25,7 +25,7 @@ from sedbench.report.columns import record
 from sedbench.results import from_json
 from sedbench.schema import SCHEMA_VERSION
 from sedbench.types import ModelInfo
-from sedbench_plugins import baselines, detectors, integrated_gradients, soundbanks
+from sedbench_plugins import baselines, bounds, detectors, integrated_gradients, soundbanks
 from sedbench_plugins.desed import public_eval, soundbank
 
 RATE = 8000
@@ -70,10 +70,10 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         register(ModelInfo("hopeful", "all is there", trains=False), Family)
 
     model = types.SimpleNamespace(sedbench_register_models=sedbench_register_models)
-    plugins = (sedbench_tasks, soundbanks, baselines, detectors, integrated_gradients, model)
+    offered = (baselines, bounds, detectors, integrated_gradients, model)
     found = build(
         Source(f"p{i}", BUILT_IN, "1", lambda plugin=plugin: plugin)
-        for i, plugin in enumerate(plugins)
+        for i, plugin in enumerate((sedbench_tasks, soundbanks, *offered))
     )
     assert not found.broken
     for module in (api, learn, lookup, registry):

@@ -375,6 +375,29 @@ def test_what_cannot_be_trained_is_told_what_can(what: str) -> None:
     assert told in str(unknown.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("what", "variant"),
+    [
+        ("fw-ws", "fw-ws-linear"),
+        ("fw-ws[pooling=auto]", "fw-ws-auto"),
+        ("fw-ss", "fw-ss"),
+        ("fw-ws-max", "fw-ws-max"),
+    ],
+)
+def test_a_detector_is_trained_by_its_own_name(
+    what: str, variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def note(task: Any, bank: Any, model: Any, name: str, *, command: str, **_: Any) -> None:
+        calls.append((name, command))
+
+    monkeypatch.setattr("sedbench.trainer.train_variant", note)
+    learn.train(what, "domestic", "logmel-cnn", seed=3)
+    line = f"sedbench train {variant} --model logmel-cnn --task domestic --seed 3"
+    assert calls == [(variant, line)]
+
+
 def test_a_spec_is_trained_by_what_changes_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
     told: dict[str, Any] = {}

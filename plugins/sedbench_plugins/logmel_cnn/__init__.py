@@ -36,6 +36,8 @@ INFO = ModelInfo(
         "scratch on one set of clips, it has never heard another room, microphone or recording.",
         "fw-ss takes a clip's answer from its largest frame and learnt frames alone, so that it "
         "names too many classes: read its recall together with its precision.",
+        "fw-ws behind an average of frame probabilities (average, exponential) names too few: its "
+        "frames can be read, its clip decisions cannot.",
     ),
 )
 

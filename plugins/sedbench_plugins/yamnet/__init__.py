@@ -80,8 +80,10 @@ HEAD = ModelInfo(
         "whose videos may hold sounds that are like those of a test.",
         "A clip is heard in patches of 0.96 s: within one, when something sounds is a matter of "
         "emphasis, and nothing is heard across a patch's border.",
-        "The classifier averages over the clip, which dilutes short sounds: it is the weakest of "
-        "these heads at naming what a clip holds.",
+        "The classifier averages over the clip, which dilutes short sounds: it is weaker at naming "
+        "what a clip holds than the heads with frame labels, linear softmax or the maximum.",
+        "The heads behind averages of frame probabilities (average, exponential) seldom reach one "
+        "half for a clip: their frames can be read, their clip decisions cannot.",
     ),
 )
 
