@@ -24,7 +24,7 @@ PACKAGES = {  # in the wheel -> in the checkout
     "sedbench_tasks": "tasks/sedbench_tasks",
     "sedbench/board": "leaderboard/results",
 }
-LARGEST = 40 * 2**20  # bytes
+LARGEST = 64 * 2**20  # bytes; three quarters are the frame scores that the board ships
 
 
 def expected() -> dict[str, Path]:

@@ -19,6 +19,11 @@ from sedbench.errors import DataError, MissingDataError
 from sedbench.protocol.pairs import DECISION, Scored, Views
 from sedbench.results import Origin, Result, read, read_items
 
+_NAMED = (
+    "name a result that `sedbench run` wrote, a .json file with its .items.npz beside it, or a "
+    "method"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Contender:
@@ -55,7 +60,7 @@ def read_contender(path: Path, origin: Origin, file: str = "") -> Contender:
     DataError
         A file cannot be read or is not what it should be.
     """
-    result = read(path, origin)
+    result = read_named(path) if file else read(path, origin)
     if result.status != "ok":
         status = result.status.replace("_", " ")
         raise MissingDataError(
@@ -63,7 +68,61 @@ def read_contender(path: Path, origin: Origin, file: str = "") -> Contender:
             f"{result.reason}",
             "leave it out, or run it again once that is mended",
         )
-    return Contender(result, *read_items(path, result), file)
+    try:
+        return Contender(result, *read_items(path, result), file)
+    except DataError as error:
+        if not file:
+            raise
+        raise _harmless(error) from error
+
+
+def read_named(path: Path) -> Result:
+    """Read a result that somebody named by its file.
+
+    It may be any file of theirs, so that no error says to delete it, or to run it again.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    MissingDataError
+        There is no such file.
+    DataError
+        It is a folder, cannot be read, or is no result.
+    """
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder, and no result",
+            "name one of the .json files in it that `sedbench run` wrote, or a method; methods "
+            "are looked for in a folder of results with --results DIR",
+        )
+    try:
+        return read(path, "stored")
+    except MissingDataError as error:
+        raise MissingDataError(error.message, _NAMED) from error
+    except DataError as error:
+        raise _harmless(error) from error
+
+
+def _harmless(error: DataError) -> DataError:
+    """An error about a file that somebody named: never that they should delete it."""
+    if not error.hint.startswith("delete "):
+        return error
+    return type(error)(error.message.replace(" is damaged: ", " is no result: "), _NAMED)
+
+
+def measurement(result: Result) -> tuple[object, ...]:
+    """What two results have in common that are one measurement, in whatever files they lie.
+
+    A measurement that was made again is another one, though it came out the same.
+    """
+    made = result.provenance
+    return (
+        *(result.task, result.model, result.spec, result.seed, result.limited),
+        *(made.get("identity"), made.get("started"), (result.items or {}).get("sha256")),
+    )
 
 
 def names(contenders: Sequence[Contender]) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def train(
     ----------
     what : str
         A variant that the model declares, for instance ``classifier``, or the detector that
-        reads it, for instance ``fw-ws[pooling=auto]``; else a method that learns, with its
+        reads it, with its parameters; else a method that learns, with its
         parameters.
     task : str, optional
         A name, or a task's file; the default task unless given.

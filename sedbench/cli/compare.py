@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sedbench.cli.errors import report
+from sedbench.cli.errors import report, say
 from sedbench.cli.options import BY, JSON, METHOD_SEED, RESULTS, TASK, Numbers, Word
 from sedbench.cli.streams import installed, out, reserved_stdout, write_json
 from sedbench.errors import NothingSelectedError, UsageError
@@ -106,6 +106,7 @@ def command(  # noqa: PLR0917 - one option each
     A METHOD is a name, the file of a result, or 'all'. Results are looked for among your own,
     then on the board that ships; nothing is run and no model is loaded.
     """  # noqa: D301
+    _check_metric(figure["metric"])
     chosen = [*([rival] if rival else []), *methods]
     with reserved_stdout():
         from sedbench import versus
@@ -125,6 +126,10 @@ def command(  # noqa: PLR0917 - one option each
         )
     from sedbench.report.comparison import payload, tables
 
+    if found.row.policy is None and _typed("policy"):
+        say(
+            f"note: --policy {figure['policy']} was not needed: {found.row.metric} has no threshold"
+        )
     if as_json:
         write_json(payload(found, by or ""))
     else:
@@ -174,6 +179,29 @@ def _contenders(  # noqa: PLR0917
                 "name the methods instead of 'all'",
             )
     return [list(of_method) for of_method in zip(*found, strict=True)], place.task
+
+
+def _check_metric(name: str) -> None:
+    """Say where a metric is that no result holds: it wants the classifier, or whole events."""
+    from sedbench.metrics.standalone import STANDALONE_METRICS
+
+    over = {metric.name: metric.over for metric in STANDALONE_METRICS}.get(name)
+    if over == "model":
+        verb = "randomisation" if name == "randomisation" else "faithfulness"
+        raise UsageError(
+            f"{name} is not read from results: the classifier is asked again",
+            f"sedbench {verb} NAME OTHER",
+        )
+    if over == "corpus":
+        raise UsageError(
+            f"{name} is not about pairs: it scores a detector's events over all clips",
+            "sedbench evaluate DIR --truth FILE, with what `sedbench run --save-scores tsv` wrote",
+        )
+
+
+def _typed(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _check(contenders: list[list[Contender]], by: str | None, view: str) -> None:

@@ -199,6 +199,7 @@ def _known() -> Known:
     """Tell what sedbench itself ships: no code of anyone else's decides about a board."""
     from functools import cache
 
+    from sedbench import spec as specs
     from sedbench.info import MethodInfo
     from sedbench.leaderboard.claims import Known
     from sedbench.lookup import find_task
@@ -214,5 +215,21 @@ def _known() -> Known:
         entry = shipped.entries["methods"].get(name)
         return entry.info if entry is not None and isinstance(entry.info, MethodInfo) else None
 
+    def weights(learnt_from: str, model: str) -> dict[str, str]:
+        from sedbench.cli import describe
+
+        chosen = specs.parse(model)
+        entry = shipped.entries["models"].get(chosen.name)
+        if entry is None:
+            return {}
+        seed = specs.resolve(chosen, entry.info).get("seed", 0)
+        return {
+            each.card["variant"] + ("" if (fold := each.card.get("fold")) is None else f"-f{fold}"):
+            each.card["sha256"]
+            for each in describe.weights(entry, shipped)
+            if each.origin == "shipped"
+            and (each.card["task"], each.card["seed"]) == (learnt_from, seed)
+        }  # fmt: skip
+
     cached: Callable[[str], Any] = cache(task)
-    return Known(cached, method)
+    return Known(cached, method, cache(weights))

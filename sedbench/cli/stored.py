@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sedbench.cli.errors import say
 from sedbench.errors import MissingDataError, NothingSelectedError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -154,14 +155,25 @@ def find(text: str, place: Place, known: Registry) -> Contender:
 
 
 def find_all(texts: Sequence[str], place: Place, known: Registry) -> list[Contender]:
-    """Several results; ``all`` stands for everything that was measured."""
+    """Several results; ``all`` stands for everything that was measured.
+
+    One measurement is there once, where it is named first; of files that is said.
+    """
+    from sedbench.contenders import measurement
+
     chosen: list[str] = []
     for text in texts:
         chosen += place.specs() if text == EVERYTHING else [text]
-    found = [find(text, place, known) for text in dict.fromkeys(chosen)]
-    distinct: dict[tuple[str, int, str], Contender] = {}
-    for each in found:  # a method may be named twice, in two ways; a file is what it is
-        distinct.setdefault((each.result.spec, each.result.seed, each.file), each)
+    distinct: dict[tuple[object, ...], Contender] = {}
+    again = []
+    for text in dict.fromkeys(chosen):
+        each = find(text, place, known)
+        first = distinct.setdefault(measurement(each.result), each)
+        # A method that is named in two ways goes without saying, a file does not.
+        if first is not each and (first.file or each.file):
+            again.append(f"{text} and {first.file or first.result.spec}")
+    if again:
+        say(f"note: one measurement each, shown once: {'; '.join(again)}")
     return list(distinct.values())
 
 
@@ -192,6 +204,7 @@ def measured(
 
 
 def _canonical(text: str, place: Place, known: Registry) -> tuple[str, bool]:
+    from sedbench.contenders import read_named
     from sedbench.lookup import find_method
 
     try:
@@ -200,6 +213,8 @@ def _canonical(text: str, place: Place, known: Registry) -> tuple[str, bool]:
         specs = place.specs()  # of a method that is no longer installed
         if text in specs:
             return text, True
+        if Path(text).is_dir():
+            read_named(Path(text))  # says that a folder is no result
         raise
     return method.spec, method.seeded
 
@@ -215,12 +230,12 @@ def place_of(
 ) -> Place:
     """Where to look: what was asked for, else where a result that is named by its path belongs."""
     from sedbench.api import results_root
+    from sedbench.contenders import read_named
     from sedbench.lookup import find_task
-    from sedbench.results import read
 
     for text in texts:
         if is_path(text) and (task is None or model is None):
-            result = read(Path(text).expanduser(), "stored")
+            result = read_named(Path(text).expanduser())
             task = task or result.task
             model = model or result.model
             break

@@ -99,6 +99,8 @@ def add(
         plan.problems += problems
         if entry is not None and not problems:
             _place(entry, board, record, replace, plan)
+            # The next one has to agree with this one too.
+            held = [*(e for e in held if e.name != entry.name), entry]
         shown.advance()
     shown.finish()
     if not plan.problems:

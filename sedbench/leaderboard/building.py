@@ -9,6 +9,7 @@ supersede; otherwise building would write a careless edit's digest over the old 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,11 @@ def build(
     held: dict[str, Any] = {
         "schema_version": VERSION,
         "about": "written by `sedbench leaderboard build`; edits are overwritten",
-        "boards": boards(entries, placed, known, own.order),
+        "boards": [
+            {**table, "without": without(table, entries)}
+            for table in boards(entries, placed, known, own.order)
+        ],
+        "absent": [{"task": task, "why": why} for task, why in sorted(own.absent.items())],
         "published": published(entries, known),
         "digests": {entry.name: entry.digest for entry in entries},
     }
@@ -110,6 +115,12 @@ def build(
 
 def _differs(path: Path, content: bytes) -> bool:
     return not path.is_file() or path.read_bytes() != content
+
+
+def without(table: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
+    """Methods that other tables have, and this one has not."""
+    here = {row["method"] for row in (*table["rows"], *table["unranked"])}
+    return sorted({entry.result.method for entry in entries} - here)
 
 
 def published(entries: list[Entry], known: Known) -> list[dict[str, Any]]:

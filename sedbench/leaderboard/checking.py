@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sedbench.errors import MissingDataError, SedbenchError
 from sedbench.leaderboard import claims, history
@@ -29,6 +30,10 @@ from sedbench.leaderboard.problem import Problem
 from sedbench.metrics.catalogue import METRICS_VERSION
 from sedbench.progress import Progress, Quiet
 from sedbench.workers import run_jobs
+
+if TYPE_CHECKING:
+    from sedbench.results import Result
+    from sedbench.tasks import TaskSpec
 
 _HINTS = {
     "items": "an items file is written together with its result: add both again",
@@ -117,6 +122,8 @@ def check(
     found, recomputed = _examined([*mine, *beside], known, wanted, jobs, progress or Quiet())
     for entry in mine:
         problems += _of_one(entry, known, found.get(entry.name))
+        if records and all(r.digests.get(entry.name) != entry.digest for r in records):
+            problems += _on_trust(entry, known)
     problems += [p for p in _shared_truth(entries, found) if not paths or p.file in chosen]
     aside = {e.name: reason for e in mine if (reason := stale(e.result, known))}
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.field, p.message))
@@ -146,10 +153,12 @@ def check_new(
     entry, problem = read_entry(path, folder, inside=False)
     if entry is None:
         return None, [problem]
-    others = [e for e in others if e.name != entry.name]
+    held, others = others, [e for e in others if e.name != entry.name]
     beside = [e for e in others if e.result.task == entry.result.task]
     found, _ = _examined([entry, *beside], known, {entry.name}, 1, Quiet())
     problems = _of_one(entry, known, found.get(entry.name))
+    if all((e.name, e.digest) != (entry.name, entry.digest) for e in held):
+        problems += _on_trust(entry, known)
     problems += [p for p in duplicates([*others, entry]) if p.file == entry.name]
     problems += [p for p in _shared_truth([entry, *beside], found) if p.file == entry.name]
     return entry, problems
@@ -192,11 +201,8 @@ def _examined(
         result, task = entry.result, known.task(entry.result.task)
         if result.status != "ok" or result.items is None or task is None:
             continue
-        current = is_current(result, task)
-        # Other metrics cannot be worked out by these; such a result is stale.
-        able = result.provenance.get("metrics_version") == METRICS_VERSION or current
-        again = entry.name in wanted and able
-        todo.append((entry.name, Job(entry.path, result, task, current, again)))
+        again = entry.name in wanted and _able(result, task)
+        todo.append((entry.name, Job(entry.path, result, task, is_current(result, task), again)))
     todo.sort(key=lambda each: not each[1].recompute)
     progress.start("check items", len(todo))
     found: dict[str, Found] = {}
@@ -206,6 +212,23 @@ def _examined(
         progress.advance()
     progress.finish()
     return found, sum(job.recompute for _, job in todo)
+
+
+def _able(result: Result, task: TaskSpec) -> bool:
+    """Whether the metrics of today can work out a result's figures; those of others are stale."""
+    return result.provenance.get("metrics_version") == METRICS_VERSION or is_current(result, task)
+
+
+def _on_trust(entry: Entry, known: Known) -> Iterator[Problem]:
+    """A result that no record holds and whose figures nobody can work out again."""
+    result, task = entry.result, known.task(entry.result.task)
+    if result.status == "ok" and task is not None and not _able(result, task):
+        version = result.provenance.get("metrics_version")
+        yield Problem(
+            entry.name, "provenance.metrics_version",
+            f"is {version!r}, and {METRICS_VERSION!r} here: its figures cannot be worked out again",
+            "measure it again with this sedbench: old metrics stay where a record holds them",
+        )  # fmt: skip
 
 
 def _of_one(entry: Entry, known: Known, found: Found | None) -> list[Problem]:

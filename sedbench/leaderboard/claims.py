@@ -34,8 +34,13 @@ REQUIRED = (
 
 _HASHES = ("identity", "method_code", "metrics_code")
 _HASH = re.compile(r"[0-9a-f]{64}")
-# A folder of somebody's machine names the machine or its user.
-_FOLDER = re.compile(r"(?:^|[\s='\"(:,])(?:/(?:home|Users|root|mnt|media)/|[A-Za-z]:\\)")
+# A folder of somebody's machine names the machine or its user; what is at its root may not.
+_FOLDER = re.compile(r"(?:^|[\s='\"(:,])(?:/[\w.~-]+/|~/|\\\\|[A-Za-z]:\\)")
+_PLATFORM = re.compile(r"[A-Za-z]+(?: [A-Za-z0-9_]+)?")
+
+
+def _no_weights(task: str, model: str) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,14 @@ class Known:
         Name to the task, or None.
     method : callable
         Name to what a built-in method declares, or None for a method of somebody's own.
+    weights : callable
+        A task that was learnt from and a canonical model to the sha256 of each weight file of
+        theirs that ships, as a provenance names them.
     """
 
     task: Callable[[str], TaskSpec | None]
     method: Callable[[str], MethodInfo | None]
+    weights: Callable[[str, str], Mapping[str, str]] = _no_weights
 
 
 def stale(result: Result, known: Known) -> str:
@@ -64,7 +73,17 @@ def stale(result: Result, known: Known) -> str:
     version = result.provenance.get("method_version")
     if method is not None and version is not None and version != method.version:
         return f"stale: measured with version {version} of the method, which is {method.version}"
+    if task is not None and (other := _other_weights(result, known, task)):
+        return f"stale: measured with other weights than those that ship: {', '.join(other)}"
     return ""
+
+
+def _other_weights(result: Result, known: Known, task: TaskSpec) -> list[str]:
+    said = result.provenance.get("weights")
+    if not isinstance(said, Mapping):
+        return []
+    ships = known.weights(task.trained_on, result.model)
+    return [name for name, sha in said.items() if ships.get(name, sha) != sha]
 
 
 def is_current(result: Result, task: TaskSpec) -> bool:
@@ -156,6 +175,10 @@ def _provenance(result: Result) -> Iterator[tuple[str, str]]:
     for key in _HASHES:
         if key in held and not _HASH.fullmatch(str(held[key])):
             yield f"provenance.{key}", f"is {held[key]!r}, not a sha256"
+    environment = held.get("environment")
+    platform = environment.get("platform") if isinstance(environment, Mapping) else None
+    if platform is not None and not _PLATFORM.fullmatch(str(platform)):
+        yield "provenance.environment.platform", f"is {platform!r}: system and processor, no names"
     if "started" in held:
         try:
             offset = datetime.fromisoformat(str(held["started"])).utcoffset()

@@ -14,6 +14,9 @@ _HEADS = (
 )
 
 
+WITHOUT = "No row here, since they were not measured or do not apply:"
+
+
 def readme(held: Mapping[str, Any]) -> str:
     """Write the board's README.
 
@@ -26,6 +29,10 @@ def readme(held: Mapping[str, Any]) -> str:
     parts = [(assets / "readme.md").read_text(encoding="utf-8")]
     parts += [_contents(held["boards"])]
     parts += [_board(board) for board in held["boards"]]
+    if held.get("absent"):
+        parts.append("## Tasks without a table\n")
+        parts += [f"- `{each['task']}`: {each['why']}" for each in held["absent"]]
+        parts.append("")
     if held["published"]:
         parts.append("## Reported by others\n\nOn other sounds: never compare them row by row.\n")
     parts += [_published(table) for table in held["published"]]
@@ -104,6 +111,8 @@ def _board(board: Mapping[str, Any]) -> str:
         rest = board["unranked"]
         rows = [[_name(r, rest), _iou(r), _escaped(r["reason"]), _files(r)] for r in rest]
         lines += _table(heads, rows)
+    if board.get("without"):
+        lines += ["", f"{WITHOUT} {', '.join(f'`{name}`' for name in board['without'])}."]
     return "\n".join([*lines, ""])
 
 

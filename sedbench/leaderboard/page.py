@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from sedbench.leaderboard.markdown import facts, label, leaders, passes, place
+from sedbench.leaderboard.markdown import WITHOUT, facts, label, leaders, passes, place
 from sedbench.leaderboard.plots import cost, intervals
 from sedbench.report.columns import megabytes, number, with_interval
 
@@ -104,7 +104,7 @@ def page(held: Mapping[str, Any]) -> str:
         "js": (assets / "board.js").read_text(encoding="utf-8"),
         "choices": _choices(held["boards"]),
         "contents": _contents(held["boards"]),
-        "boards": "\n".join(section(board) for board in held["boards"]),
+        "boards": "\n".join([*map(section, held["boards"]), *_absent(held.get("absent", ()))]),
         "published": _published(held["published"]),
     }
     for name, part in parts.items():
@@ -179,11 +179,12 @@ def section(board: Row) -> str:
         told += [
             '<div class="plots">',
             f"<figure>{intervals(rows, f'IoU of each method on {name}')}"
-            "<figcaption>IoU of each row. Circle: told nothing about time; square: clip labels; "
-            "diamond: frame labels.</figcaption></figure>",
+            "<figcaption>IoU of each row. The number is its rank: rows of the same rank cannot "
+            "be told apart. Circle: told nothing about time; square: clip labels; diamond: frame "
+            "labels.</figcaption></figure>",
             f"<figure>{cost(rows, f'IoU against passes a pair on {name}')}"
-            "<figcaption>Quality against cost; numbers are those of the rows on the left. Points "
-            "that would cover each other are moved a little.</figcaption></figure>",
+            "<figcaption>Quality against cost; letters are those behind the names of the other "
+            "drawing. Points that would cover each other are moved a little.</figcaption></figure>",
             "</div>",
             f'<div class="ranked">{_table(f"Ranked rows, {name}", _RANKED, rows, 0)}</div>',
         ]
@@ -193,6 +194,9 @@ def section(board: Row) -> str:
     if rest:
         table = _table(f"Rows that are not ranked, {name}", (_IOU, _WHY), rest, len(rows))
         told.append(f'<div class="rest"><h3>Not ranked</h3>{table}</div>')
+    if board.get("without"):
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in board["without"])
+        told.append(f'<p class="dim">{WITHOUT} {names}.</p>')
     return "\n".join([*filter(None, told), "</section>"])
 
 
@@ -242,6 +246,15 @@ def _method(row: Row, rows: Sequence[Row]) -> str:
 def _links(row: Row) -> str:
     told = f'<a href="{escape(row["result"])}">result</a>'
     return told + (f' <a href="{escape(row["items"])}">items</a>' if row["items"] else "")
+
+
+def _absent(tasks: Sequence[Row]) -> list[str]:
+    if not tasks:
+        return []
+    told = "\n".join(
+        f"<li><code>{escape(each['task'])}</code>: {escape(each['why'])}</li>" for each in tasks
+    )
+    return [f"<section><h2>Tasks without a table</h2>\n<ul>\n{told}\n</ul></section>"]
 
 
 def _published(tables: Sequence[Row]) -> str:

@@ -1,9 +1,10 @@
 """Two drawings of a table, as SVG that stands in the page itself.
 
-:func:`intervals` shows the IoU of each row with its interval, :func:`cost` the IoU against what
-an answer takes. Both number the rows in the order of the table, so that a point needs no label
-beside it, and carry the number of their row, by which the page hides them. Colours come from the
-page, which has a dark and a light set; told about time is also said by the form of the marks.
+:func:`intervals` shows the IoU of each row with its rank, name and interval, :func:`cost` the IoU
+against what an answer takes. A letter stands for each row in both, in the order of the table, so
+that a point needs no name beside it; ranks would not do, since rows that cannot be told apart share
+one. Both carry the number of their row, by which the page hides them. Colours come from the page,
+which has a dark and a light set; told about time is also said by the form of the marks.
 
 Coordinates are in units of about a pixel on a narrow screen, where the drawing fills the width.
 """
@@ -20,10 +21,11 @@ from sedbench.report.columns import number, with_interval
 
 WIDTH = 380.0
 _ROW, _TOP, _BOTTOM = 18.0, 8.0, 34.0
-_NAMES, _RIGHT = 208.0, 18.0  # room for numbers and names on the left of the intervals
+_NAMES, _RIGHT = 228.0, 18.0  # room for ranks, names and letters on the left of the intervals
+_LETTER = 20.0  # of which for the letter, between name and interval
 _LEFT, _HEIGHT = 40.0, 300.0  # of the drawing of cost
 _RADIUS = 7.5
-_LONGEST = 30  # characters of a name
+_LONGEST = 28  # characters of a name
 
 Row = Mapping[str, Any]
 
@@ -52,8 +54,9 @@ def intervals(rows: Sequence[Row], title: str) -> str:
         y = _TOP + _ROW * (i + 0.5)
         figure = row["figures"]["iou"]
         drawn = [
-            _text(16, y + 4, str(i + 1), "end"),
-            _text(_NAMES - 8, y + 4, _short(label(row, rows)), "end", ""),
+            _text(16, y + 4, str(row["rank"]), "end", "rank"),
+            _text(_NAMES - 8 - _LETTER, y + 4, _short(label(row, rows)), "end", ""),
+            _text(_NAMES - 8 - _LETTER / 2 + 1, y + 4, letter(i), "middle", "scale letter"),
         ]
         if figure["ci_low"] is not None:
             x1, x2 = across(figure["ci_low"]), across(figure["ci_high"])
@@ -100,10 +103,26 @@ def cost(rows: Sequence[Row], title: str) -> str:
         placed.append((x, y))
         drawn = [
             _mark(x, y, row["supervision"], _RADIUS),
-            _text(x, y + 3.2, str(i + 1), "", "number"),
+            _text(x, y + 3.2, letter(i), "", "number"),
         ]
         parts.append(_group(row, rows, i, drawn))
     return _svg(_HEIGHT, title, parts)  # fmt: skip
+
+
+def letter(place: int) -> str:
+    """What stands for a row: a to z, then aa, ab and so on.
+
+    Parameters
+    ----------
+    place : int
+        From 0.
+    """
+    told = ""
+    place += 1
+    while place:
+        place, last = divmod(place - 1, 26)
+        told = chr(ord("a") + last) + told
+    return told
 
 
 def _passes(row: Row) -> float:

@@ -52,6 +52,7 @@ SETTINGS = "board.toml"
 ORACLE = "a bound, not a competitor: it is told the truth"
 _CONTROL = "control"
 _ORDER = "order"
+_ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,13 @@ class Settings:
         Canonical spec to reason.
     order : tuple of str
         Tasks that are shown first.
+    absent : dict of str to str
+        Tasks that ship and have no table, to the reason.
     """
 
     controls: dict[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,12 +137,15 @@ def settings(board: Path) -> Settings:
         if set(row) != {"spec", "reason"} or not all(isinstance(v, str) for v in row.values()):
             raise DataError(f"{path}: a control has a spec and a reason, not {row}")
         found[row["spec"]] = row["reason"]
-    if strange := set(held) - {_CONTROL, _ORDER}:
+    if strange := set(held) - {_CONTROL, _ORDER, _ABSENT}:
         raise DataError(f"{path}: unknown key {sorted(strange)[0]!r}")
     order = held.get(_ORDER, [])
     if not isinstance(order, list) or not all(isinstance(name, str) for name in order):
         raise DataError(f"{path}: order is a list of tasks' names, not {order!r}")
-    return Settings(found, tuple(order))
+    absent = held.get(_ABSENT, {})
+    if not isinstance(absent, dict) or not all(isinstance(why, str) for why in absent.values()):
+        raise DataError(f"{path}: absent gives tasks a reason, not {absent!r}")
+    return Settings(found, tuple(order), absent)
 
 
 def replicates(job: Job) -> Drawn:
@@ -237,7 +244,6 @@ def _why_not(result: Result, known: Known, aside: Mapping[str, str]) -> str:
         (scored != expected, f"{scored} of {expected} pairs scored"),
         (result.supervision == "oracle", ORACLE),
         (result.spec in aside, f"{control}: {aside.get(result.spec)}"),
-        (result.kind == _CONTROL, control),
         (math.isnan(headline(result)), "its IoU is undefined"),
     )
     return next((reason for so, reason in reasons if so), "")

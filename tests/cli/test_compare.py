@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sedbench.cli import cli as program
 from sedbench.metrics.catalogue import METRICS_VERSION
+from sedbench.metrics.standalone import STANDALONE_METRICS
 from sedbench.protocol import evaluate
 from sedbench.report.comparison import needed, probability, signed
 from sedbench.results import read, read_items
@@ -293,6 +295,92 @@ def test_a_limited_result_says_so(cli, two, tmp_path):
         for i, (n, s) in enumerate([("softest", 0.3), ("loudest", 3.0)])
     ]
     assert "first 18 test clips" in cli("compare", *paths, *TASK).out
+
+
+def spoilt(path, how):
+    if how == "text":
+        path.write_text("127.0.0.1 localhost\n")
+    elif how == "another document":
+        path.write_text('{"boards": []}')
+    elif how == "no items":
+        next(path.parent.glob("*.items.npz")).unlink()
+    elif how == "other items":
+        next(path.parent.glob("*.items.npz")).write_bytes(b"PK")
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("text", "is no result: Extra data"),
+        ("another document", "is not a result"),
+        ("no items", "is gone"),
+        ("other items", "is not the file that"),
+        ("gone", "there is no result"),
+    ],
+)
+def test_nobody_is_told_to_delete_a_file_they_named(cli, two, tmp_path, how, said):
+    named = two.measured("loudest", 1.0, noise=1, folder=tmp_path / "old")
+    spoilt(named, how)
+    for words in ((named, "softest"), ("softest", named, *TASK, "--model", "tiny-net")):
+        answer = cli("compare", *words)
+        assert answer.code == 4 and said in answer.err and named.stem in answer.err
+        assert answer.err.splitlines()[1].startswith(
+            "hint: name a result that `sedbench run` wrote"
+        )
+    own = next((two.results / "kitchen").glob("*/loudest/*.json"))
+    spoilt(own, how)
+    answer = cli("compare", "softest", "loudest", *TASK)
+    assert answer.code == 4 and "run" in answer.err  # here it can be made again
+
+
+def test_a_folder_is_no_result(cli, two, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for named in (two.results, f"{two.results}/", "results", "./results"):
+        for words in ((named, "softest"), ("softest", named)):
+            answer = cli("compare", *words, *TASK)
+            assert answer.code in (2, 4) and "is a folder, and no result" in answer.err
+            assert "--results DIR" in answer.err and answer.out == ""
+    (tmp_path / "loudest").mkdir()  # a method's name stays one
+    assert cli("compare", "softest", "loudest", *TASK).code == 0
+
+
+@pytest.mark.parametrize("metric", [m for m in STANDALONE_METRICS if m.over != "scores"])
+def test_a_metric_of_another_command_names_it(cli, two, metric):
+    answer = cli("compare", "softest", "loudest", "--metric", metric.name, *TASK)
+    verb = "evaluate" if metric.over == "corpus" else "faithfulness"
+    verb = "randomisation" if metric.name == "randomisation" else verb
+    assert answer.code == 2 and f"hint: sedbench {verb} " in answer.err
+    assert program.get_command(None, verb) is not None
+
+
+def test_a_policy_that_nothing_asks_for_is_said(cli, two):
+    words = ("compare", "softest", "loudest", *TASK, "--metric")
+    answer = cli(*words, "auc", "--policy", "relative")
+    assert answer.code == 0
+    assert answer.err == "note: --policy relative was not needed: auc has no threshold\n"
+    assert cli(*words, "auc").err == cli(*words, "f1", "--policy", "relative").err == ""
+
+
+def test_one_measurement_is_shown_once(cli, two, tmp_path):
+    own = next((two.results / "kitchen").glob("*/softest/*.json"))
+    copied = tmp_path / "copy" / own.name
+    shutil.copytree(own.parent, copied.parent)
+    for named in (own, copied):
+        answer = cli("compare", "softest", named, "loudest", *TASK, "--json")
+        assert answer.code == 0
+        assert list(rows(json.loads(answer.out))) == ["softest", "loudest"]
+        assert answer.err == f"note: one measurement each, shown once: {named} and softest\n"
+        answer = cli("compare", named, "softest", *TASK)
+        assert answer.code == 5 and "nothing to compare softest with" in answer.err
+        assert "shown once" in answer.err
+    # The same figures, measured again: another measurement.
+    again = two.measured(
+        "softest", 0.3, folder=tmp_path / "again", provenance={"started": "2026-01-01T00:00:00Z"}
+    )
+    answer = cli("compare", "softest", again, *TASK)
+    assert answer.code == 0 and answer.err == "" and "identical" in answer.out
 
 
 def test_numbers_as_they_are_written():

@@ -234,6 +234,16 @@ def test_by_the_file_of_a_result(cli, silent, tmp_path):
     assert "softest" in (tmp_path / "r.html").read_text()
 
 
+def test_one_measurement_is_listed_once(cli, silent, tmp_path):
+    path = next((silent.results / "kitchen").glob("*/softest/*.json"))
+    html = tmp_path / "report.html"
+    answer = cli("report", "softest", path, "loudest", "--html", html, "--clips", "0", *TASK)
+    assert answer.code == 0, answer.err
+    assert f"note: one measurement each, shown once: {path} and softest\n" in answer.err
+    names = re.findall(r"<tr data-row[^>]*>.*?<code>(.*?)</code>", html.read_text("utf-8"))
+    assert names == ["loudest", "softest"]
+
+
 def test_bounds_are_shown_and_not_ranked(cli, silent, tmp_path):
     silent.measured("softest", 9.0, supervision="oracle", kind="baseline")
     text, _ = written(cli, tmp_path, "softest", "loudest", "loudest[mode=max]", "--clips", "0")

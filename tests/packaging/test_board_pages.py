@@ -14,6 +14,8 @@ import pytest
 from sedbench.leaderboard.documents import digest, read_document
 from sedbench.leaderboard.markdown import readme
 from sedbench.leaderboard.page import page
+from sedbench.leaderboard.ranking import settings
+from sedbench.registry import built_in
 
 BOARD = Path(__file__).parents[2] / "leaderboard"
 RESULTS = BOARD / "results"
@@ -37,6 +39,13 @@ def test_every_result_that_it_names_is_there_unless_one_superseded_it(held):
     for name, recorded in held["digests"].items():
         document = read_document(RESULTS / name)
         assert recorded in (digest(document), document.get("supersedes")), name
+
+
+def test_every_task_that_ships_has_a_table_or_a_reason(held):
+    absent = settings(BOARD).absent
+    tables = {path.name for path in RESULTS.iterdir() if path.is_dir()}
+    assert set(built_in().names("tasks")) == tables | set(absent)
+    assert not tables & set(absent)
 
 
 def test_its_files_are_there(held):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sedbench.metrics import METRICS, PSDS1, PSDS2, STANDALONE_METRICS
+from sedbench.protocol.moments import MASS_METRICS
 from sedbench.types import MetricInfo
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,8 @@ def test_a_line_says_what_the_metric_says(info: MetricInfo):
     end = "up" if info.high == float("inf") else f"to {info.high:g}"
     assert values == (f"{info.low:g} {end}" if info.low > float("-inf") else f"up {end}")
     assert better == ("higher" if info.higher_is_better else "lower")
-    assert where == ("board" if info in METRICS else "alone")
+    there = "compare" if info.name in MASS_METRICS else "alone"
+    assert where == ("board" if info in METRICS else there)
     assert re.fullmatch(r"\[\d+\]( \[\d+\])*", source) and info.reference
 
 

@@ -190,6 +190,27 @@ def test_the_board_is_built_committed_and_pushed_once(checkout, tmp_path):
     assert pages <= set(listed) and "notes.txt" not in listed
 
 
+def test_pages_are_built_anew_where_somebody_else_pushed(checkout, tmp_path):
+    away, other = tmp_path / "away.git", tmp_path / "other"
+    git(tmp_path, "clone", "-q", "--bare", str(checkout), str(away))
+    git(checkout, "remote", "add", "origin", str(away))
+    git(checkout, "fetch", "-q", "origin")
+    git(checkout, "branch", "-q", "--set-upstream-to=origin/main")
+    git(tmp_path, "clone", "-q", str(away), str(other))
+    (other / "more.txt").write_text("in between")
+    git(other, "add", "more.txt")
+    git(other, "commit", "-q", "-m", "in between")
+    git(other, "push", "-q")
+    code, said = script("build_board", "--push", folder=checkout)
+    assert code == 0, said
+    assert "somebody else pushed" in said and "are pushed" in said
+    listed = subprocess.run(
+        ["git", "-C", str(away), "ls-tree", "-r", "--name-only", "main"],
+        capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert {"more.txt", "leaderboard/leaderboard.json"} <= set(listed)
+
+
 def test_a_short_run_agrees_with_the_board(tmp_path, monkeypatch):
     monkeypatch.setenv("SEDBENCH_CACHE", str(tmp_path / "cache"))
     code, said = script("smoke.py", "energy", "random", "--clips", "8")
@@ -219,3 +240,7 @@ def test_what_a_short_run_would_find():
     late = replace(test, scores=test.scores[:, ::-1].copy())
     moved = smoke.figures(smoke.first(late, 24), dict(held.thresholds), truth)
     assert smoke.differences(honest, moved)
+    recorded = smoke.headlines(held.scores, truth)
+    whole = smoke.figures(test, dict(held.thresholds), truth)
+    assert smoke.differences(whole, recorded, smoke.SAME) == []
+    assert smoke.differences(whole, {**recorded, "ap": recorded["ap"] + 1e-6}, smoke.SAME)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sedbench.leaderboard.markdown import readme
 from sedbench.leaderboard.page import page
-from sedbench.leaderboard.plots import cost, intervals
+from sedbench.leaderboard.plots import cost, intervals, letter
 
 VOID = {"meta", "input", "br", "link", "img"}
 
@@ -126,6 +126,25 @@ def test_intervals_lie_where_their_figures_do(held):
     (v1, x1), (v2, x2) = middles[0], middles[-1]
     for value, x in middles:
         assert abs(x - (x2 + (value - v2) * (x1 - x2) / (v1 - v2))) < 0.5
+
+
+def words(text: str, kind: str) -> list[str | None]:
+    found = svg(text).iterfind("g/text")
+    return [each.text for each in found if kind in (each.get("class") or "").split()]
+
+
+def test_the_number_beside_a_name_is_the_rank_and_a_letter_finds_the_point(held):
+    rows = held["boards"][0]["rows"]
+    drawn = intervals(rows, "")
+    assert words(drawn, "rank") == [str(row["rank"]) for row in rows] == ["1", "2", "2", "2", "5"]
+    # Rows that share a rank are told apart in the other drawing.
+    assert words(drawn, "letter") == words(cost(rows, ""), "number") == list("abcde")
+    many = [letter(i) for i in range(800)]
+    assert (
+        len(set(many)) == 800
+        and many[25:28] == ["z", "aa", "ab"]
+        and many[701:703] == ["zz", "aaa"]
+    )
 
 
 def marks(text: str) -> list[ET.Element]:

@@ -165,6 +165,39 @@ def test_two_results_of_one_cell_at_once(run, board, known, tmp_path):
     assert not everything(board)
 
 
+def test_one_measurement_under_two_names_at_once(run, board, known, tmp_path):
+    source = one(run, "always-on")
+    other = tmp_path / "other" / source.name
+    other.parent.mkdir()
+    shutil.copy(results.items_path(source), results.items_path(other))
+    document = {**json.loads(source.read_text()), "seed": 3}
+    name = (
+        results.result_path(
+            run, document["task"], document["model"], document["spec"], 3, document["limited"]
+        )
+        .with_suffix(".items.npz")
+        .name
+    )
+    document["items"]["file"] = name
+    other.write_bytes(results.dumps(document))
+    results.items_path(other).rename(other.with_name(name))
+    other = other.rename(other.with_name(name.replace(".items.npz", ".json")))
+    done = add([source, other], board, known)
+    assert not done.added and not everything(board)
+    assert any("duplicate" in problem.message for problem in done.problems), done.problems
+
+
+def test_figures_that_nobody_can_work_out_again_are_not_added(run, board, known):
+    path = one(run)
+    document = json.loads(path.read_text())
+    document["task_fingerprint"] = "ab" * 32
+    document["provenance"]["metrics_version"] = "0"
+    path.write_bytes(results.dumps(document))
+    done = add([path], board, known)
+    assert [p.field for p in done.problems] == ["provenance.metrics_version"]
+    assert not everything(board)
+
+
 def test_a_disc_that_fails_leaves_nothing_half_written(run, board, known, monkeypatch):
     add([one(run)], board, known)
     before = everything(board)

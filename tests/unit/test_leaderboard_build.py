@@ -14,7 +14,7 @@ import pytest
 
 from sedbench import files, items, results
 from sedbench.errors import DataError
-from sedbench.leaderboard import building, evidence, ranking
+from sedbench.leaderboard import building, evidence, markdown, page, ranking
 from sedbench.leaderboard.adding import add
 from sedbench.leaderboard.building import build
 from sedbench.leaderboard.claims import Known
@@ -190,6 +190,8 @@ def test_controls_are_shown_and_not_ranked(board, known):
         "[[",
         "order = 'a'\n",
         "order = [1]\n",
+        "absent = ['a']\n",
+        "[absent]\na = 1\n",
     ],
 )
 def test_settings_that_cannot_be(text, tmp_path):
@@ -317,3 +319,24 @@ def test_workers_rank_alike(board, known):
 
 def test_the_version_of_the_form_is_written(board, known):
     assert built(board, known)["schema_version"] == building.VERSION
+
+
+def test_what_is_not_there_is_said(board, known):
+    (board / "board.toml").write_text('[absent]\nfar = "nobody <had> it"\n')
+    for path in (board / "results").glob("*/*/random/*"):
+        path.unlink()
+    assert not build(board, known, resamples=FEW).problems
+    held = json.loads((board / "leaderboard.json").read_text())
+    assert held["absent"] == [{"task": "far", "why": "nobody <had> it"}]
+    assert [table["without"] for table in held["boards"]] == [[]]  # no other table has it either
+    entries, _ = walk(results_folder(board))
+    (table,) = held["boards"]
+    gone = "always-on"
+    fewer = {
+        **table, **{k: [r for r in table[k] if r["method"] != gone] for k in ("rows", "unranked")}
+    }  # fmt: skip
+    assert building.without(fewer, entries) == [gone]
+    held["boards"] = [{**fewer, "without": [gone]}]
+    for text in (markdown.readme(held), page.page(held)):
+        assert "Tasks without a table" in text and "or do not apply: " in text
+    assert "<had>" not in page.page(held)

@@ -550,12 +550,52 @@ def test_a_method_of_somebodys_own_is_welcome(board, known):
     assert check(board, Known(known.task, {}.get)).ok
 
 
-def test_a_folder_of_a_machine_is_refused(board, known):
-    path = file_of(board)
-    folder = "/ho" + "me/ann/x"
+def outdated(path: Path) -> Document:
+    """Say that old metrics, of an old task, gave the figures; and invent one."""
+    document = changed(read(path), ("provenance", "metrics_version"), lambda _: "0")
+    document["task_fingerprint"] = "ab" * 32
+    document["scores"][0]["value"] = 0.999
+    return document
+
+
+def test_what_cannot_be_worked_out_again_must_have_been_recorded(lone, known):
+    path = file_of(lone)
+    index(lone)
+    write(path, outdated(path), digested=True)
+    assert "provenance.metrics_version" in places(check(lone, known), path)
+    index(lone)  # as if it had been there before the metrics changed
+    assert check(lone, known).ok
+
+
+def test_other_weights_than_those_that_ship_are_not_ranked(board, known):
+    said = read(file_of(board))["provenance"]["weights"]
+    ships = Known(known.task, known.method, lambda task, model: dict(said))
+    assert not check(board, ships).stale
+    other = dict.fromkeys(said, "0" * 64)
+    newer = Known(known.task, known.method, lambda task, model: other)
+    reasons = set(check(board, newer).stale.values())
+    assert reasons == {
+        f"stale: measured with other weights than those that ship: {', '.join(said)}"
+    }
+
+
+FOLDERS = ("/ho" + "me/ann/x", "/scratch/ann/x", "/data/x.json", "~/x", "C:\\x", "\\\\host\\x")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_of_a_machine_is_refused(lone, known, folder):
+    path = file_of(lone)
     edited = changed(read(path), ("provenance", "command"), lambda c: f"{c} --output {folder}")
     write(path, edited, digested=True)
-    assert places(check(board, known), path) == {"provenance.command"}
+    assert places(check(lone, known), path) == {"provenance.command"}
+
+
+def test_a_platform_names_no_machine(lone, known):
+    path = file_of(lone)
+    told = {"platform": "Linux ann-laptop.example.org"}
+    edited = changed(read(path), ("provenance", "environment"), lambda e: {**e, **told})
+    write(path, edited, digested=True)
+    assert places(check(lone, known), path) == {"provenance.environment.platform"}
 
 
 def test_a_time_that_is_not_utc(lone, known):
