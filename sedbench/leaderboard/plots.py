@@ -21,11 +21,11 @@ from sedbench.report.columns import number, with_interval
 
 WIDTH = 380.0
 _ROW, _TOP, _BOTTOM = 18.0, 8.0, 34.0
-_NAMES, _RIGHT = 228.0, 18.0  # room for ranks, names and letters on the left of the intervals
+_NAMES, _RIGHT = 242.0, 18.0  # room for ranks, names and letters on the left of the intervals
 _LETTER = 20.0  # of which for the letter, between name and interval
 _LEFT, _HEIGHT = 40.0, 300.0  # of the drawing of cost
 _RADIUS = 7.5
-_LONGEST = 28  # characters of a name
+_LONGEST = 30  # characters of a name
 
 Row = Mapping[str, Any]
 
