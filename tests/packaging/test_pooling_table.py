@@ -26,12 +26,6 @@ def test_there_is_one_for_each_of_the_two_tasks():
     assert [task for task, _ in TABLES] == ["domestic", "domestic-real"]
 
 
-def test_it_has_every_pooling(tool):
-    from sedbench_plugins.poolings import POOLINGS
-
-    assert set(tool.POOLINGS) == set(POOLINGS)
-
-
 @pytest.mark.parametrize(("task", "shown"), TABLES, ids=[task for task, _ in TABLES])
 def test_a_table_is_what_the_board_gives(tool, task, shown):
     assert shown.strip() == tool.table(task)

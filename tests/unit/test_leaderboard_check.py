@@ -567,6 +567,22 @@ def test_what_cannot_be_worked_out_again_must_have_been_recorded(lone, known):
     assert check(lone, known).ok
 
 
+def test_a_submission_cannot_record_it_itself(lone, known):
+    path = file_of(lone)
+    beside = results.items_path(path)
+    document, items = read(path), beside.read_bytes()
+    path.unlink()
+    beside.unlink()
+    index(lone)
+    commit(lone)
+    path.write_bytes(results.dumps(document))
+    beside.write_bytes(items)
+    write(path, outdated(path), digested=True)
+    index(lone)
+    found = check(lone, known, base="HEAD")
+    assert "provenance.metrics_version" in places(found, path)
+
+
 def test_other_weights_than_those_that_ship_are_not_ranked(board, known):
     said = read(file_of(board))["provenance"]["weights"]
     ships = Known(known.task, known.method, lambda task, model: dict(said))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from sedbench.cli import options
 from sedbench.errors import NothingSelectedError, UnknownNameError
 from sedbench.protocol.strata import BY, strata
 from sedbench.types import FrameGrid, PairTable
@@ -111,3 +112,7 @@ def test_every_pair_is_in_one_stratum(truth: np.ndarray, clip: list[int], by: st
     found = strata(of, by, "extent", levels)
     assert (np.stack([each.pairs for each in found]).sum(0) == 1).all()
     assert len({each.name for each in found}) == len(found)
+
+
+def test_what_the_commands_offer_is_what_there_is():
+    assert options.BY == BY  # written twice, since --help loads no numpy
