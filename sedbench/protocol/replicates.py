@@ -33,17 +33,9 @@ from sedbench.protocol.calibration import (
 )
 from sedbench.protocol.moments import TestPairs
 from sedbench.protocol.pairs import DECISION, Scored
-from sedbench.protocol.records import (
-    ClassSums,
-    Plan,
-    Row,
-    Sums,
-    added,
-    needed,
-    plan,
-    statistics,
-)
+from sedbench.protocol.records import Plan, Row, needed, plan, statistics
 from sedbench.protocol.smoothing import SMOOTHINGS
+from sedbench.protocol.sums import ClassSums, Sums, added
 from sedbench.stats import RESAMPLES, Resampling, blocks
 from sedbench.types import BoolArray
 
