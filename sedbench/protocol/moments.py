@@ -61,7 +61,7 @@ class Key:
 
 
 Moments = dict[Key, tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Numerator and denominator of each statistic, each of shape (rows,)."""
+"""Numerator and denominator of each statistic, each of shape (rows,) or (points, rows)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +134,23 @@ class TestPairs:
             found[:, at] = scores.above(scores.levels(POLICIES[policy], self.points.value[at]))
         return found
 
-    def at_point(self, point: int) -> Moments:
-        """Mask metrics at an operating point."""
+    def at_points(self, points: NDArray[np.int64]) -> Moments:
+        """Mask metrics at operating points; each moment has the shape (points, rows)."""
+        shape = len(points), len(self.label)
         if self.answer.mask is not None:
-            return self._own_mask()
-        scores = self.ordered(int(self.points.smoothing[point]))
-        return self._overlaps(scores, dict.fromkeys(self.truths, self._predicted[:, point]))
+            own = self._own_mask()
+            return {
+                key: (np.broadcast_to(top, shape), np.broadcast_to(bottom, shape))
+                for key, (top, bottom) in own.items()
+            }
+        predicted = self._predicted[:, points].T
+        hits = {name: np.zeros(predicted.shape, np.int64) for name in self.truths}
+        filters = self.points.smoothing[points]
+        for smoothing in np.unique(filters).tolist():
+            at = filters == smoothing
+            for name, found in hits.items():
+                found[at] = self._hits(smoothing, name, predicted[at])
+        return self._moments_of_counts(dict.fromkeys(self.truths, predicted), hits)
 
     def at_percentile(self, percentile: float, smoothing: int) -> Moments:
         """Mask metrics at a percentile that nobody chose."""
@@ -147,14 +158,15 @@ class TestPairs:
             return self._own_mask()
         scores = self.ordered(smoothing)
         predicted = scores.above(scores.levels("percentile", [percentile]))[:, 0]
-        return self._overlaps(scores, dict.fromkeys(self.truths, predicted))
+        return self._overlaps(smoothing, dict.fromkeys(self.truths, predicted))
 
     def at_oracle(self, smoothing: int) -> Moments:
         """Mask metrics at each pair's own best threshold, under each truth."""
         if self.answer.mask is not None:
             return self._own_mask()
         scores = self.ordered(smoothing)
-        return self._overlaps(scores, {name: scores.best(t) for name, t in self.truths.items()})
+        best = {name: scores.best(truth) for name, truth in self.truths.items()}
+        return self._overlaps(smoothing, best)
 
     def _own_mask(self) -> Moments:
         assert self.answer.mask is not None
@@ -162,14 +174,17 @@ class TestPairs:
         hits = {name: (self.answer.mask & truth).sum(-1) for name, truth in self.truths.items()}
         return self._moments_of_counts(dict.fromkeys(self.truths, predicted), hits)
 
-    def _overlaps(self, scores: SortedScores, predicted: dict[str, NDArray[np.int64]]) -> Moments:
-        hits = {}
-        for name, truth in self.truths.items():
-            key = (id(scores), name)
-            if key not in self._ladders:
-                self._ladders[key] = scores.ladder(truth)
-            hits[name] = np.take_along_axis(self._ladders[key], predicted[name][:, None], -1)[:, 0]
+    def _overlaps(self, smoothing: int, predicted: dict[str, NDArray[np.int64]]) -> Moments:
+        hits = {name: self._hits(smoothing, name, claimed) for name, claimed in predicted.items()}
         return self._moments_of_counts(predicted, hits)
+
+    def _hits(self, smoothing: int, truth: str, predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """True frames among so many of the highest of each pair, shape (..., pairs)."""
+        key = (smoothing, truth)
+        if key not in self._ladders:
+            self._ladders[key] = self.ordered(smoothing).ladder(self.truths[truth])
+        ladder = self._ladders[key]
+        return np.asarray(ladder[np.arange(len(ladder)), predicted])
 
     def _moments_of_counts(
         self, predicted: dict[str, NDArray[np.int64]], hits: dict[str, NDArray[np.int64]]
@@ -212,7 +227,8 @@ class TestPairs:
 
     def _rows(self, of_pairs: NDArray[np.float64], of_alarms: float = 0.0) -> NDArray[np.float64]:
         exact = np.rint(of_pairs * _EXACT) / _EXACT
-        return np.concatenate([exact, np.full(len(self.views.false_alarms), of_alarms)])
+        alarms = np.full((*exact.shape[:-1], len(self.views.false_alarms)), of_alarms)
+        return np.concatenate([exact, alarms], axis=-1)
 
     def _mean(self, value: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         kept = self.views.localisation & np.isfinite(value)
@@ -222,4 +238,4 @@ class TestPairs:
         self, value: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         earned = np.where(self.views.decided, value, 0.0)
-        return self._rows(earned), self._rows(np.ones(len(value)), 1.0)
+        return self._rows(earned), self._rows(np.ones(value.shape), 1.0)

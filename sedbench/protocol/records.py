@@ -164,7 +164,13 @@ def plan(
     return Plan(tuple(rows), pairs, fixed, layout(pairs, fixed))
 
 
-def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numerators over denominators, the halves of the last axis."""
+    half = sums.shape[-1] // 2
+    return _quotient(sums[..., :half], sums[..., half:])
+
+
+def _quotient(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:
     """``top / bottom``, NaN where nothing was drawn."""
     some = bottom > 0
     return np.asarray(np.where(some, top / np.where(some, bottom, 1.0), np.nan))
@@ -202,19 +208,19 @@ def statistics(
         NaN where undefined.
     """
     averaged: dict[tuple[Choice, str], NDArray[np.float64]] = {}
-    for choice, (top, bottom) in sums.items():
-        by_class = _ratio(top, bottom)
+    for choice, of_choice in sums.items():
+        by_class = _ratio(of_choice)
         known = np.isfinite(by_class)
-        averaged[choice, "pairs"] = _ratio(top.sum(1), bottom.sum(1))
-        averaged[choice, "classes"] = _ratio(
-            np.where(known, by_class, 0.0).sum(1), known.sum(1).astype(np.float64)
+        averaged[choice, "pairs"] = _ratio(of_choice.sum(0))
+        averaged[choice, "classes"] = _quotient(
+            np.where(known, by_class, 0.0).sum(0), known.sum(0).astype(np.float64)
         )
         if choice[1] == "none":
-            for i, name in enumerate(todo.pairs.answer.table.classes):
-                averaged[choice, f"class:{name}"] = by_class[:, i]
+            for name, of_class in zip(todo.pairs.answer.table.classes, by_class, strict=True):
+                averaged[choice, f"class:{name}"] = of_class
     for name, parts in (conditions or {}).items():
-        for choice, (top, bottom) in parts.items():
-            averaged[choice, f"condition:{name}"] = _ratio(top.sum(1), bottom.sum(1))
+        for choice, of_choice in parts.items():
+            averaged[choice, f"condition:{name}"] = _ratio(of_choice.sum(0))
     place = {kind: {key: i for i, key in enumerate(keys)} for kind, keys in todo.layout.items()}
 
     def read(row: Row, metric: str) -> NDArray[np.float64]:

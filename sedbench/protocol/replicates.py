@@ -161,15 +161,12 @@ class Measured:
 
     def _statistics(self, at: _Points, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         wanted = needed(self.todo)
-        sums = [
-            part.sums.of(dict(at[part.fold]), weights[:, part.rows], wanted) for part in self.parts
-        ]
-        under: dict[str, list[dict[Choice, ClassSums]]] = {}
-        for part, of_part in zip(self.parts, sums, strict=True):
-            if part.condition:
-                under.setdefault(part.condition, []).append(of_part)
-        conditions = {name: added(each) for name, each in under.items()}
-        return statistics(self.todo, added(sums), conditions)
+        under: dict[str, dict[Choice, ClassSums]] = {}
+        for part in self.parts:
+            total = under.setdefault(part.condition, {})
+            part.sums.add(total, dict(at[part.fold]), weights[:, part.rows], wanted)
+        conditions = {name: sums for name, sums in under.items() if name}
+        return statistics(self.todo, added(under.values()), conditions)
 
 
 def measure(

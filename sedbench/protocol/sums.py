@@ -3,14 +3,18 @@
 A statistic is a ratio of sums (:mod:`sedbench.protocol.moments`), so that its replicates need
 nothing but sums of the pairs' moments at the operating points that each replicate chose. Which
 column of a sum is which moment, :func:`layout` says.
+
+A task in folds and conditions is many small parts, each with dozens of operating points in use and
+a handful of rows a class. So replicates are sorted by their point, rows stand in a grid of classes
+that is filled up with a row of weight zero, and all classes of one point are one stacked product.
+Every sum is exact, so that neither the order nor the filling shows in a bit of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +34,8 @@ def layout(pairs: TestPairs, fixed: str | None) -> dict[str, list[tuple[str, Key
     return {"tuned": [("", key) for key in masks], UNTUNED: [*free, *untuned]}
 
 
-ClassSums = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Summed numerators and denominators, each of shape (replicates, classes, moments)."""
+ClassSums = NDArray[np.float64]
+"""Sums of shape (classes, replicates, 2 x moments): numerators, then denominators."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,80 +53,101 @@ class Sums:
     _tables: dict[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
 
     @cached_property
-    def _order(self) -> NDArray[np.int64]:
-        """Rows sorted by class, so that a class is a slice and small products suffice."""
-        return np.argsort(self.pairs.label, kind="stable")
+    def _cells(self) -> NDArray[np.int64]:
+        """Rows of each class, shape (classes, most rows of a class); short ones end in no row."""
+        label = self.pairs.label
+        sizes = np.bincount(label, minlength=len(self.pairs.answer.table.classes))
+        cells = np.full((len(sizes), max(sizes.max(initial=0), 1)), len(label), np.int64)
+        order = np.argsort(label, kind="stable")
+        within = np.arange(len(label)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        cells[label[order], within] = order
+        return cells
 
-    @cached_property
-    def _segments(self) -> list[slice]:
-        """The slice of each class among the sorted rows."""
-        classes = np.arange(len(self.pairs.answer.table.classes) + 1)
-        cuts = np.searchsorted(self.pairs.label[self._order], classes).tolist()
-        return [slice(start, stop) for start, stop in pairwise(cuts)]
-
-    def of(
+    def add(
         self,
+        total: dict[Choice, ClassSums],
         at: dict[Choice, NDArray[np.int64]],
         weights: NDArray[np.float64],
         wanted: Collection[Choice],
-    ) -> dict[Choice, ClassSums]:
-        """Add up choices, and what is not tuned, at each replicate's points.
+    ) -> None:
+        """Add choices, and what is not tuned, at each replicate's points to a total.
 
         Parameters
         ----------
+        total : dict of choice to ndarray
+            What other parts of the split added, or nothing; it is changed.
         at : dict of choice to ndarray, shape (replicates,)
         weights : ndarray, shape (replicates, rows)
         wanted : collection of choice
-            See :func:`needed`.
+            See :func:`sedbench.protocol.records.needed`.
         """
-        weights = weights[:, self._order]
-        found = {
-            choice: self._sum("tuned", points, weights)
-            for choice, points in at.items()
-            if choice in wanted
-        }
+        nothing = np.zeros((1, len(weights)))
+        cells = np.concatenate([weights.T, nothing])[self._cells]
+        for choice, points in at.items():
+            if choice in wanted:
+                _put(total, choice, self._sum("tuned", points, cells))
         filters = self.pairs.points.smoothing[at["chosen", "chosen"]]
         for smoothing, numbers in (("none", np.zeros_like(filters)), ("chosen", filters)):
             if (UNTUNED, smoothing) in wanted:
-                found[UNTUNED, smoothing] = self._sum(UNTUNED, numbers, weights)
-        return found
+                _put(total, (UNTUNED, smoothing), self._sum(UNTUNED, numbers, cells))
 
     def _sum(self, kind: str, at: NDArray[np.int64], weights: NDArray[np.float64]) -> ClassSums:
-        total: NDArray[np.float64] | None = None
-        for number in np.unique(at).tolist():
-            table = self._table(kind, number)
-            mine = np.flatnonzero(at == number)
-            part = weights[mine] if len(mine) < len(weights) else weights
-            if total is None:
-                total = np.zeros((len(weights), len(self._segments), table.shape[1]))
-            for c, rows in enumerate(self._segments):
-                total[mine, c] = part[:, rows] @ table[rows]
-        assert total is not None
-        half = total.shape[2] // 2
-        return total[:, :, :half], total[:, :, half:]
+        # ``weights`` are (classes, most rows of a class, replicates).
+        order = np.argsort(at, kind="stable")
+        numbers, starts = np.unique(at[order], return_index=True)
+        stops = [*starts[1:].tolist(), len(at)]
+        tables = self._tables_of(kind, numbers.tolist())
+        if len(numbers) == 1:
+            return np.asarray(weights.transpose(0, 2, 1) @ tables[0][self._cells])
+        weights = weights[:, :, order].transpose(0, 2, 1)
+        added = np.empty((len(weights), len(at), tables[0].shape[1]))
+        for table, start, stop in zip(tables, starts.tolist(), stops, strict=True):
+            cells = table[self._cells]
+            np.matmul(weights[:, start:stop], cells, out=added[:, start:stop])
+        found = np.empty_like(added)
+        found[:, order] = added
+        return found
 
-    def _table(self, kind: str, number: int) -> NDArray[np.float64]:
-        """Numerators, then denominators, in the plan's layout, shape (sorted rows, 2 x moments)."""
-        if (kind, number) not in self._tables:
-            parts: list[Moments] = []
-            if kind == "tuned":
-                parts.append(self.pairs.at_point(number))
-            else:
-                parts += [self.pairs.threshold_free(number), self.pairs.at_oracle(number)]
-                if self.fixed_percentile is not None:
-                    parts.append(self.pairs.at_percentile(self.fixed_percentile, number))
-            ratios = [ratio for part in parts for ratio in part.values()]
-            self._tables[kind, number] = np.stack(
-                [top for top, _ in ratios] + [bottom for _, bottom in ratios], axis=1
-            )[self._order]
-        return self._tables[kind, number]
+    def _tables_of(self, kind: str, numbers: list[int]) -> list[NDArray[np.float64]]:
+        """Numerators, then denominators, in the plan's layout, each (rows + 1, 2 x moments).
+
+        The last row is zero: the one that fills up a class.
+        """
+        missing = [number for number in numbers if (kind, number) not in self._tables]
+        if missing and kind == "tuned":
+            made = _stacked([self.pairs.at_points(np.array(missing, np.int64))])
+            for number, table in zip(missing, made, strict=True):
+                self._tables[kind, number] = table
+        for number in missing if kind == UNTUNED else []:
+            parts = [self.pairs.threshold_free(number), self.pairs.at_oracle(number)]
+            if self.fixed_percentile is not None:
+                parts.append(self.pairs.at_percentile(self.fixed_percentile, number))
+            self._tables[kind, number] = _stacked(parts)
+        return [self._tables[kind, number] for number in numbers]
 
 
-def added(parts: Sequence[dict[Choice, ClassSums]]) -> dict[Choice, ClassSums]:
+def _stacked(parts: list[Moments]) -> NDArray[np.float64]:
+    ratios = [ratio for part in parts for ratio in part.values()]
+    columns = [*(top for top, _ in ratios), *(bottom for _, bottom in ratios)]
+    *points, rows = columns[0].shape
+    table = np.zeros((*points, rows + 1, len(columns)))
+    for i, column in enumerate(columns):
+        table[..., :-1, i] = column
+    return table
+
+
+def _put(total: dict[Choice, ClassSums], choice: Choice, more: ClassSums) -> None:
+    if choice in total:
+        total[choice] += more
+    else:
+        total[choice] = more
+
+
+def added(parts: Iterable[dict[Choice, ClassSums]]) -> dict[Choice, ClassSums]:
     """Add up the sums of several parts of a split."""
     first, *others = parts
-    total = dict(first)
+    total = {choice: sums.copy() for choice, sums in first.items()} if others else first
     for part in others:
-        for choice, (top, bottom) in part.items():
-            total[choice] = (total[choice][0] + top, total[choice][1] + bottom)
+        for choice, more in part.items():
+            _put(total, choice, more)
     return total

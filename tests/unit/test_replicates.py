@@ -10,6 +10,7 @@ import pytest
 from sedbench.protocol import Scored, evaluate, quantise
 from sedbench.protocol.records import Row, needed
 from sedbench.protocol.replicates import measure
+from sedbench.protocol.sums import UNTUNED, Sums, added
 from sedbench.stats import percentile_interval
 from sedbench.types import FrameGrid, PairTable
 
@@ -95,6 +96,51 @@ def test_replicates_of_two_methods_are_of_the_same_draws() -> None:
     assert np.corrcoef(pair)[0, 1] > 0.5
     assert abs(np.corrcoef(pair[0], other)[0, 1]) < 0.25
     assert (pair[1] - pair[0]).std() < 0.8 * np.hypot(pair[0].std(), pair[1].std())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_sums_by_class_are_those_of_a_plain_loop(masked: bool) -> None:
+    validation, test = answered(1)
+    if masked:
+        test = replace(test, mask=TEST.truths["extent"])
+    # Few clips, so that classes are of different sizes and one has no row.
+    bells = np.unique(TEST.clip[TEST.label == 0])
+    test = test.subset(~np.isin(np.arange(len(TEST.clip_ids)), bells[2:]))
+    wider = replace(test.table, classes=(*CLASSES, "fan"))
+    test = replace(test, table=wider, detected=np.pad(test.detected, ((0, 0), (0, 1))))
+    measured = measure(validation, test, fixed_percentile=56)
+    pairs, points = measured.whole, measured.selectors[0].points
+    rng = np.random.default_rng(3)
+    weights = rng.integers(0, 4, (50, len(pairs.label))).astype(float)
+    at = {
+        ("chosen", smoothing): rng.choice(rng.integers(0, len(points.value), 7), 50)
+        for smoothing in ("none", "chosen")
+    }
+    wanted = [*at, (UNTUNED, "chosen")]
+    total: dict[tuple[str, str], np.ndarray] = {}
+    Sums(pairs, 56.0).add(total, at, weights, wanted)
+    assert list(total) == wanted
+    for choice, found in total.items():
+        assert found.shape[:2] == (4, 50)
+        for replicate in range(50):
+            point = at["chosen", "chosen" if choice[0] == UNTUNED else choice[1]][replicate]
+            if choice[0] == UNTUNED:
+                number = int(points.smoothing[point])
+                parts = [pairs.threshold_free(number), pairs.at_oracle(number)]
+                parts.append(pairs.at_percentile(56.0, number))
+            else:
+                one = pairs.at_points(np.array([point])).items()
+                parts = [{key: (top[0], bottom[0]) for key, (top, bottom) in one}]
+            ratios = [ratio for part in parts for ratio in part.values()]
+            columns = np.stack([*(top for top, _ in ratios), *(bottom for _, bottom in ratios)])
+            for label in range(4):
+                rows = pairs.label == label
+                expected = columns[:, rows] @ weights[replicate, rows]
+                assert np.array_equal(found[label, replicate], expected)
+    twice = added([total, total])
+    assert all(np.array_equal(twice[choice], 2 * sums) for choice, sums in total.items())
+    Sums(pairs, 56.0).add(total, at, weights, wanted)
+    assert all(np.array_equal(twice[choice], sums) for choice, sums in total.items())
 
 
 def test_a_replicate_is_the_mean_under_its_weights_at_the_threshold_it_chose() -> None:
