@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sedbench import leaderboard
+from sedbench.leaderboard.markdown import passes
 from sedbench.report.columns import number, record, with_interval
 from sedbench.results import Result
 
@@ -47,7 +48,7 @@ def _value(result: Result, metric: str, **wanted: Any) -> str:
 
 def _cells(result: Result) -> list[str]:
     cost = result.cost
-    passes = cost["forward_per_pair"] + cost["backward_per_pair"]
+    needed = cost["forward_per_pair"] + cost["backward_per_pair"]
     return [
         f"`{result.spec}`",
         result.supervision,
@@ -56,7 +57,7 @@ def _cells(result: Result) -> list[str]:
         _value(result, "iou", smoothing="chosen"),
         with_interval(record(result, "auc")),
         _value(result, "discrimination"),
-        f"{passes:.0f}" if passes else "–",
+        passes({"cost": {"passes_per_pair": needed}}) if needed else "–",
     ]
 
 
